@@ -10,8 +10,9 @@ from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import HOLDING
 from charter_engine.parser.source.called_names import names_called
 from charter_engine.parser.source.program import Program
-from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.source.syntax import output_name
+from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.teams.ag2 import named_in_config, registered_for
 from charter_engine.parser.teams.team_prompts import offer_of
 from charter_engine.parser.values.candidates import (
@@ -188,8 +189,14 @@ def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:
     """The functions that a decorator of an agent or a toolset makes its own: `@agent.tool`."""
     name = output_name(made.module.parents, made.node)
     declared = {f"{holder}.{verb}" for verb in verbs for holder in (name, f"self.{name}")}
-    functions = made.module.functions.values() if name else ()
+    functions = decorated_in(made.module) if name else ()
     return [one for one in functions if not declared.isdisjoint(one.decorators)]
+
+
+@told_once
+def decorated_in(module: Module) -> tuple[FunctionDefinition, ...]:
+    """The functions of a module that have decorators."""
+    return tuple(one for one in module.functions.values() if one.decorators)
 
 
 def writes_file(definition: FunctionDefinition) -> bool:

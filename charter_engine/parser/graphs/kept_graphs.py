@@ -55,7 +55,7 @@ def state_given(module: Module, call: ast.Call) -> ast.expr | None:
     if not isinstance(given, ast.Name):
         return given
     function = function_around(module, call)
-    made = assigned_in(function.node if function is not None else module.tree).get(given.id, [])
+    made = assigned_in(function or module).get(given.id, [])
     return made[0] if len(made) == 1 else None
 
 

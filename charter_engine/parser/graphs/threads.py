@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 
 from charter_engine.parser.flows.edges import turned
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, assignments_in, walk
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.values import UNKNOWN, Value
 
@@ -41,10 +44,11 @@ def begins_anew(frame: Frame, shape: CallShape) -> bool:
     config = given_config(shape)
     inner = frame.loops[-1] if frame.loops else None
     function = frame.function.node if frame.function is not None else None
+    turn = inner.node if inner is not None else function
     if config is None or (inner is None and function is None):
         return False
     turning = set(re.findall(r"\w+", (inner.record.target or "") if inner is not None else ""))
-    made = assigned_in(inner.node if inner is not None else function)
+    made = given_by(walk(turn) if turn is not None else ())
     pending, followed = [config[0]], set[str]()
     while pending and len(followed) < MAX_NAMES:
         for node in ast.walk(pending.pop()):
@@ -59,10 +63,16 @@ def begins_anew(frame: Frame, shape: CallShape) -> bool:
     return False
 
 
-def assigned_in(turn: ast.AST | None) -> dict[str, list[ast.expr]]:
-    """What a loop or a function gives its names."""
+@told_once
+def assigned_in(scope: FunctionDefinition | Module) -> dict[str, list[ast.expr]]:
+    """What a function or a module gives its names."""
+    return given_by(assignments_in(scope))
+
+
+def given_by(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
+    """What the assignments among some nodes give each name."""
     made: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(turn) if turn is not None else ():
+    for node in nodes:
         for target in node.targets if isinstance(node, ast.Assign) else ():
             if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
                 made.setdefault(target.id, []).append(node.value)

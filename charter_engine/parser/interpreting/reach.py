@@ -6,7 +6,9 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from charter_engine.parser.flows.ways import led_to
@@ -19,6 +21,7 @@ from charter_engine.parser.model_calls.asking_names import (
 from charter_engine.parser.model_calls.catalogue import COMMON_VERBS, Catalogue
 from charter_engine.parser.model_calls.recognise import names_in, names_model
 from charter_engine.parser.model_calls.run_commands import may_run_one
+from charter_engine.parser.source.called_names import calls_named
 from charter_engine.parser.source.function_tables import looked_up_in, tables_holding
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.source.syntax import annotation_names, last_name, output_name
@@ -48,10 +51,11 @@ class CallNames:
         if activities is not None:
             self.add_activities(activities)
         own_names = {definition.name for definition in self.named}
+        in_order = sorted(own_names)
         for definition, names in self.named.items():
             begun = named_by_text(definition)
             if begun:
-                meant = {name for name in own_names if name.startswith(begun)}
+                meant = {name for first in begun for name in beginning_with(first, in_order)}
                 self.named[definition] = Named((*names.called, *meant), names.given)
             if calls_local(definition, own_names):
                 held = own_names & names_held(definition)
@@ -183,11 +187,21 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
     return Named(tuple(called), tuple(given))
 
 
+def beginning_with(first: str, names: Sequence[str]) -> Iterator[str]:
+    """Those of some names, which are in order, that begin so."""
+    found = (names[number] for number in range(bisect_left(names, first), len(names)))
+    return takewhile(lambda name: name.startswith(first), found)
+
+
+REFLECTING = frozenset(("getattr",))
+NO_WORDS: frozenset[str] = frozenset()
+
+
 def named_by_text(definition: FunctionDefinition) -> tuple[str, ...]:
     """How the names of methods begin that a function looks up: `getattr(self, f"ask_{kind}")`."""
     found: list[str] = []
-    for node in definition.calls:
-        if not isinstance(node.func, ast.Name) or node.func.id != "getattr" or len(node.args) < 2:
+    for node in calls_named(definition, REFLECTING):
+        if not isinstance(node.func, ast.Name) or len(node.args) < 2:
             continue
         name = node.args[1]
         first = name.values[0] if isinstance(name, ast.JoinedStr) and name.values else name
@@ -273,7 +287,7 @@ def sends_request(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
     runs a command that asks."""
     words = catalogue.evidence
     for node in definition.calls:
-        given = {keyword.arg for keyword in node.keywords}
+        given = {keyword.arg for keyword in node.keywords} if node.keywords else NO_WORDS
         if given & words.request_models and given & words.request_prompts:
             return True
     return may_run_one(definition)

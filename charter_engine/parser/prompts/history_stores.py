@@ -48,8 +48,7 @@ def reads_session(part: ast.AST, module: Module) -> bool:
 
 def kept_classes(definition: FunctionDefinition) -> Iterator[str]:
     """What the objects are made of that a function finds around it."""
-    around = definition.outer.node if definition.outer is not None else definition.module.tree
-    made = assigned_in(around)
+    made = assigned_in(definition.outer or definition.module)
     read = {node.id for node in ast.walk(definition.node) if isinstance(node, ast.Name)}
     for name in read & made.keys():
         for value in made[name]:

@@ -131,10 +131,8 @@ def continued(shape: CallShape, family: Family) -> Value:
 def is_held_by_module(frame: Frame, name: str) -> bool:
     """Whether a name in a function is its module's."""
     function = frame.function
-    is_own = function is not None and (
-        name in function.parameters or name in assigned_in(function.node)
-    )
-    is_known = name in assigned_in(frame.module.tree) or name in frame.module.imports
+    is_own = function is not None and (name in function.parameters or name in assigned_in(function))
+    is_known = name in assigned_in(frame.module) or name in frame.module.imports
     return is_known and not is_own
 
 
@@ -148,7 +146,7 @@ def lasting_talk(frame: Frame, given: ast.expr) -> ast.Call | None:
     function = frame.function
     if function is None or runs_once(function):
         return None
-    made = assigned_in(function.node).get(given.id, []) if isinstance(given, ast.Name) else [given]
+    made = assigned_in(function).get(given.id, []) if isinstance(given, ast.Name) else [given]
     source = made[0].value if made and isinstance(made[0], ast.Await) else next(iter(made), None)
     if len(made) != 1 or not isinstance(source, ast.Call):
         return None

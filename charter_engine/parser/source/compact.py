@@ -121,7 +121,7 @@ def compact_node(
         line, end = node.lineno, node.end_lineno
         compact.lineno = lines.setdefault(line, line)
         compact.col_offset = node.col_offset
-        compact.end_lineno = lines.setdefault(end, end)
+        compact.end_lineno = compact.lineno if end == line else lines.setdefault(end, end)
     if kind.below:
         pending.append((compact, kind.below))
     return compact

@@ -109,6 +109,7 @@ class Program:
         self.records: dict[ClassDefinition, bool] = {}
         self.making: dict[int, bool] = {}
         self.loop_numbers: dict[int, int] = {}
+        self.packages: dict[str, Module | None] = {}
         self.sources: dict[int, str] = {}
         self.paths: dict[int, tuple[str, ...]] = {}
         self.idle: dict[int, Idle | None] = {}
@@ -130,8 +131,10 @@ class Program:
 
     def package_of(self, module: Module) -> Module | None:
         """The module that is run when the package is imported that a module stands in."""
-        beside = str(PurePath(module.path).with_name("__init__.py"))
-        found = self.by_path.get(beside)
+        if module.path not in self.packages:
+            beside = str(PurePath(module.path).with_name("__init__.py"))
+            self.packages[module.path] = self.by_path.get(beside)
+        found = self.packages[module.path]
         return None if found is module else found
 
     def module_of(self, module: Module, dotted: str) -> Module | None:
@@ -330,7 +333,8 @@ class Program:
         """The text of a node of the modules at hand, written out once."""
         text = self.sources.get(id(node))
         if text is None:
-            text = self.sources[id(node)] = ast.unparse(node)
+            text = node.id if isinstance(node, ast.Name) else ast.unparse(node)
+            self.sources[id(node)] = text
         return text
 
     def steps_of_naming(self, node: ast.expr) -> int:

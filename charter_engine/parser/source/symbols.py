@@ -22,6 +22,9 @@ LEAVES = of_kinds(
 ) | {str, int, bool, type(None)}
 """What stands in a node and holds no nodes; most of a tree are these."""
 
+LACKING = frozenset(("keys", "kw_defaults"))
+"""Lists in which None stands for a node that isn't there: `{**given}`, `def f(*, name)`."""
+
 FIELDS_BELOW = by_kind({kind: fields_below(kind) for kind in kinds_of_nodes()})
 
 Node = TypeVar("Node", bound=ast.AST)
@@ -57,7 +60,8 @@ class FunctionDefinition:
     `sets_session` whether it keeps something in a user's session or the state of an app;
     `is_abstract` whether its body only declares. `kept_from_around` are parameters that keep what a
     name around the function holds where it is defined. `node_name` is the name by which state
-    graphs know it. `told` is kept by `told_once`.
+    graphs know it, `own_name` what a method calls its object; empty for any other function. `told`
+    is kept by `told_once`.
     """
 
     node: FunctionNode
@@ -78,11 +82,15 @@ class FunctionDefinition:
     kept_from_around: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
     node_name: str = ""
+    takes_self: bool = field(init=False)
+    own_name: str = field(init=False)
     nodes: dict[type, list[Any]] = field(default_factory=dict)
     told: dict[object, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.node_name = self.node_name or self.name
+        self.takes_self = self.owner is not None and not self.is_static
+        self.own_name = self.parameters[0] if self.takes_self and self.parameters else ""
 
     @property
     def manages_context(self) -> bool:
@@ -90,15 +98,6 @@ class FunctionDefinition:
         return self.is_generator and any(
             name.rpartition(".")[2] in CONTEXT_MANAGERS for name in self.decorators
         )
-
-    @property
-    def takes_self(self) -> bool:
-        return self.owner is not None and not self.is_static
-
-    @property
-    def own_name(self) -> str:
-        """What a method calls its object; empty for any other function."""
-        return self.parameters[0] if self.takes_self and self.parameters else ""
 
 
 ENUMS = frozenset(("Enum", "StrEnum"))
@@ -272,7 +271,7 @@ def walk(node: ast.AST) -> list[ast.AST]:
         for name in FIELDS_BELOW[type(item)]:
             held: Any = getattr(item, name)
             if type(held) is list:
-                found += held if None not in held else filter(None, held)
+                found += filter(None, held) if name in LACKING else held
             elif held is not None:
                 found.append(held)
     return found

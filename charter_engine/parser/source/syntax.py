@@ -107,9 +107,9 @@ def last_name(node: ast.expr) -> str:
     """The name a function is called by: `c` of `a.b.c`; empty: it has none."""
     if isinstance(node, ast.Attribute):
         return node.attr
-    if isinstance(node, ast.Subscript):
-        return last_name(node.value) if is_generic(node) else ""
-    return node.id if isinstance(node, ast.Name) else ""
+    if isinstance(node, ast.Name):
+        return node.id
+    return last_name(node.value) if isinstance(node, ast.Subscript) and is_generic(node) else ""
 
 
 def is_generic(node: ast.expr) -> bool:

@@ -44,9 +44,10 @@ class MixedGraphs:
 
     def asking(self) -> set[str]:
         """The executors that ask a model themselves."""
+        if not self.program.linked:
+            return set()
         handlers = {one for site in self.findings.sites.values() for one in site.under}
-        is_linked = bool(self.program.linked)
-        return {executor_of(one) for one in handlers if is_linked and handling_of(one) is not None}
+        return {executor_of(one) for one in handlers if handling_of(one) is not None}
 
     def given_to(self, definition: FunctionDefinition) -> dict[str, Value]:
         """What a handler is given of what agents answered."""
