@@ -118,7 +118,7 @@ class GivenWays:
             is_set = bool(frame.loops) and node.id in set_by(definition)
             is_open = is_set or node.id in frame.open_flags
             return None if is_open else frame.names.get(node.id)
-        stored = frame.names.get(ast.unparse(node))
+        stored = frame.names.get(self.program.source_of(node))
         return stored if self.evaluator.evaluate(frame, node) is stored else None
 
     def may_be_given(self, definition: FunctionDefinition, node: ast.expr) -> bool:

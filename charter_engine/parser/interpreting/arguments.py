@@ -216,16 +216,17 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
         if definition.takes_self and function.bound is not None
         else definition.parameters
     )
-    given = [*function.given, *(value for _, value in shape.positional)]
+    given = [*function.given, *[value for _, value in shape.positional]]
     names = dict(zip(parameters, given, strict=False))
     spec = definition.node.args
     if spec.vararg is not None and len(given) > len(parameters):
         names[spec.vararg.arg] = Value(
             box=Box("tuple", [Element(value) for value in given[len(parameters) :]])
         )
-    rest = {name: value for name, value in function.named if name not in definition.parameters}
+    rest: dict[str, Value] = {}
     unnamed = NOTHING
-    names |= {name: value for name, value in function.named if name in definition.parameters}
+    for name, value in function.named:
+        (names if name in definition.parameters else rest)[name] = value
     for name, _, value in shape.keywords:
         if name == "**":
             rest |= value.box.fields if value.box is not None else {}
@@ -235,7 +236,8 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
             names[name] = value
         else:
             rest[name] = value
-    names |= {name: value for name, value in rest.items() if name in definition.parameters}
+    if rest:
+        names |= {name: value for name, value in rest.items() if name in definition.parameters}
     if unnamed:
         names = dict.fromkeys(parameters, Value(origins=unnamed)) | names
     if spec.kwarg is not None:

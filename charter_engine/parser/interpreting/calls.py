@@ -36,7 +36,7 @@ from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.constructors import Constructors
 from charter_engine.parser.model_calls.given_askers import given_asker
 from charter_engine.parser.model_calls.go_betweens import hands_on, stands_before
-from charter_engine.parser.model_calls.recognise import CallShape, is_called
+from charter_engine.parser.model_calls.recognise import CallShape, holds_kind, is_called
 from charter_engine.parser.model_calls.recognised_calls import CallRecogniser
 from charter_engine.parser.model_calls.sent_requests import as_sent
 from charter_engine.parser.prompts.engine_prompts import with_templates
@@ -45,7 +45,7 @@ from charter_engine.parser.prompts.prompt_files import READ_BY_NAME
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.source.syntax import is_super, without_parameters
 from charter_engine.parser.teams.role_turns import RECALLING, RECALLING_SOME
-from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.candidates import functions_in, in_order
 from charter_engine.parser.values.containers import any_member
 from charter_engine.parser.values.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.values.copies import changed_copy
@@ -101,7 +101,7 @@ class CallResolver:
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
             path = self.program.path_of(callee.source)
-        is_itself = any(isinstance(kind, Kind) for kind in callee.types)
+        is_itself = holds_kind(callee.types)
         callee, given = of_first_argument(receiver, callee, self.positional(frame, node))
         shape = CallShape(
             path=path,
@@ -155,7 +155,7 @@ class CallResolver:
             receiver = receiver if receiver.types else self.behind(frame, node, receiver)
             return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
         callee = self.evaluator.evaluate(frame, node)
-        is_agent = bool(callee.types) and any(isinstance(kind, Made) for kind in callee.types)
+        is_agent = Made in map(type, callee.types)
         return UNKNOWN, self.evaluator.names.with_base_kinds(callee) if is_agent else callee
 
     def behind(self, frame: Frame, node: ast.Attribute, receiver: Value) -> Value:
@@ -365,7 +365,7 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
     ) -> Value | None:
         """What a method returns that a base only declares: what those of its subclasses do."""
-        declared = [kind for kind in in_order(callee.types) if isinstance(kind, Function)]
+        declared = functions_in(callee) if callee.types else []
         methods = [one for kind in declared for one in self.evaluator.names.implementing(kind)]
         return self.evaluator.follower.follow(frame, node, methods, shape) if methods else None
 

@@ -24,9 +24,9 @@ WRITTEN = READING | frozenset(("getenv", "environ.get"))
 def by_default(shape: CallShape) -> Value | None:
     """What a call that reads a variable, or declares a field, names for one that isn't set; None
     for any other call, and for a field that has to be given."""
-    names = {kind.dotted for kind in shape.callee if isinstance(kind, External)}
-    if not names:
+    if External not in map(type, shape.callee):
         return None
+    names = {kind.dotted for kind in shape.callee if isinstance(kind, External)}
     if not READING.isdisjoint(names):
         return shape.argument(1, "default") or Value()
     given = shape.argument(0, "default") if not FIELDS.isdisjoint(names) else None

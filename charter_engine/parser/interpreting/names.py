@@ -82,6 +82,8 @@ BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split
 """Attributes of an answer that hold nothing of what the model said."""
 
 NO_KINDS: frozenset[Kind] = frozenset()
+CATALOGUED = frozenset((Kind, Member))
+OBJECTS = (Instance, Class)
 NO_GLOBALS: dict[str, Value] = {}
 
 CALLED_THROUGH = frozenset(
@@ -106,6 +108,7 @@ class Names:
         self.evaluator = evaluator
         self.outside: dict[str, Value] = {}
         self.inherited: dict[ClassDefinition, frozenset[Kind]] = {}
+        self.annotated: dict[int, list[tuple[str, str]]] = {}
         self.annotations: dict[int, Value] = {}
         self.defaults: dict[int, tuple[Value, int]] = {}
         self.properties: dict[tuple[FunctionDefinition, frozenset[Type]], tuple[Value, int]] = {}
@@ -272,7 +275,7 @@ class Names:
         for kind in in_order(value.types):
             if isinstance(kind, Instance) and self.holds(kind, value, name):
                 continue
-            if isinstance(kind, Instance | Class):
+            if isinstance(kind, OBJECTS):
                 member = self.member_of(frame, kind, value, name)
                 found = either(found, member) if found and member else found or member
                 if member is None:
@@ -307,9 +310,9 @@ class Names:
         may be anything else."""
         part = self.parts.get((types, name))
         if part is None:
-            kinds = [kind for kind in types if isinstance(kind, Kind | Member)]
-            if len(kinds) < len(types):
+            if not CATALOGUED.issuperset(map(type, types)):
                 return None
+            kinds = [kind for kind in types if isinstance(kind, Kind | Member)]
             parts = frozenset[Type]().union(*[part_of(kind, name) for kind in kinds])
             part = self.parts[types, name] = Value(types=parts)
         return part
@@ -532,7 +535,11 @@ class Names:
             fields = dict.fromkeys(CONTEXT_FIELDS, value) if value.types else {}
             return Value(box=Box("object", fields=fields)) if fields else UNKNOWN
         found: set[Any] = set()
-        for name, dotted in annotation_names(annotation, frame.module.imports):
+        names = self.annotated.get(id(annotation))
+        if names is None:
+            names = annotation_names(annotation, frame.module.imports)
+            self.annotated[id(annotation)] = names
+        for name, dotted in names:
             value = self.resolve(frame.module, name)
             found |= {Instance(kind.definition) for kind in value.types if isinstance(kind, Class)}
             kind_name = self.program.catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)

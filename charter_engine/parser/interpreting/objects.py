@@ -17,7 +17,7 @@ from charter_engine.parser.interpreting.attributes import GIVEN_TO_BASE
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, named_in
 from charter_engine.parser.source.symbols import ClassDefinition
-from charter_engine.parser.source.syntax import declared_fields, last_name
+from charter_engine.parser.source.syntax import declared_fields
 from charter_engine.parser.values.candidates import made_in, place_of
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.strings import arguments_origins
@@ -53,6 +53,7 @@ class ObjectMaker:
         self.findings = analysis.findings
         self.evaluator = evaluator
         self.going_on: dict[ClassDefinition, dict[Made, None]] = {}
+        self.declared: dict[ClassDefinition, tuple[tuple[str, Default], ...]] = {}
 
     def go_on_with(self, owner: ClassDefinition | None, shape: CallShape) -> None:
         """`self.session.update_agent(other)`: keep whom agents of a class let go on."""
@@ -135,13 +136,25 @@ class ObjectMaker:
         found: dict[str, Value] = {}
         for owner in reversed(self.program.lineage(definition)):
             module = self.evaluator.names.frame_of(owner.module)
-            for name, default in defaults_in(owner.node):
-                made = FACTORIES.get(last_name(default)) if is_factory(default) else None
-                if made is not None:
+            for name, default in self.declared_in(owner):
+                if isinstance(default, ast.Name):
+                    made = FACTORIES[default.id]
                     found[name] = Value(box=Box(made, depth=frame.certainty))
-                elif isinstance(default, ast.Lambda | ast.Constant):
+                else:
                     found[name] = self.default(module, default)
         return found
+
+    def declared_in(self, owner: ClassDefinition) -> tuple[tuple[str, Default], ...]:
+        """The fields of a class with what its source says of their beginning, found out once."""
+        known = self.declared.get(owner)
+        if known is None:
+            known = self.declared[owner] = tuple(
+                (name, default)
+                for name, default in defaults_in(owner.node)
+                if isinstance(default, ast.Lambda | ast.Constant)
+                or (isinstance(default, ast.Name) and default.id in FACTORIES)
+            )
+        return known
 
     def default(self, module: Frame, default: ast.Lambda | ast.Constant) -> Value:
         """What a field holds from the start by its class, evaluated once where that is no object
@@ -231,6 +244,9 @@ class ObjectMaker:
 
 FACTORIES: dict[str, Literal["list", "dict"]] = {"list": "list", "dict": "dict"}
 
+Default = ast.Name | ast.Lambda | ast.Constant
+"""What a field begins with: what one of `FACTORIES` makes, what a function gives, or a constant."""
+
 
 def defaults_in(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
     """The fields that a class declares with what each of them holds from the start: a value, or the
@@ -240,10 +256,6 @@ def defaults_in(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
             given = item.value.keywords if isinstance(item.value, ast.Call) else []
             named = {one.arg: one.value for one in given}
             yield item.target.id, named.get("default_factory") or named.get("default") or item.value
-
-
-def is_factory(default: ast.expr) -> bool:
-    return isinstance(default, ast.Name)
 
 
 def place_of_own(frame: Frame) -> str:

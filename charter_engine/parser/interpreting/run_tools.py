@@ -28,8 +28,9 @@ def is_tool(definition: FunctionDefinition) -> bool:
 def functions_run(receiver: Value, shape: CallShape) -> list[Function]:
     """The functions that the run of a tool calls that was made of them: `Tool(name="look",
     func=look)`, `StructuredTool.from_function(look)`."""
-    is_run = PLAIN_TOOL in receiver.types and shape.verb in RUN_OF_TOOLS
-    held = receiver.box.fields.values() if is_run and receiver.box is not None else ()
+    if shape.verb not in RUN_OF_TOOLS or PLAIN_TOOL not in receiver.types or receiver.box is None:
+        return []
+    held = receiver.box.fields.values()
     return [function for value in held for function in functions_in(value)]
 
 
@@ -37,10 +38,10 @@ def as_tool_run(functions: Sequence[Function], receiver: Value, shape: CallShape
     """The run of a tool as the call of its function: the members of the record that it is given,
     or of the arguments in a model's request for it, are what that takes; any other as it is."""
     is_run = shape.verb in RUN_OF_TOOLS and shape.positional
-    made = functions_run(receiver, shape)
     given = shape.positional[0][1] if is_run else None
     if given is None or given.pieces is not None:
         return shape
+    made = functions_run(receiver, shape)
     if not all(one in made or runs_as_tool(one) for one in functions):
         return shape
     fields = given.box.fields if given.box is not None else {}

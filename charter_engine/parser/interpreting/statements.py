@@ -217,6 +217,7 @@ class StatementWalker:
         `known` is what else holds in each of them alone."""
         before, after = frame.names, None
         ways, added = Ways(self.findings.outputs, frame.elsewhere), AddedOnWays(self.memory)
+        last = max((number for number, (_, body) in enumerate(branches) if body), default=0)
         for number, (condition, body) in enumerate(branches):
             frame.names = before | known[number] if known else dict(before)
             if told is not None:
@@ -226,8 +227,7 @@ class StatementWalker:
                 frame.conditions.append(condition)
             alive = self.execute(frame, body)
             ways.end(alive)
-            is_last = not any(others for _, others in branches[number + 1 :])
-            added.end(goes_on=alive, is_last=is_last)
+            added.end(goes_on=alive, is_last=number >= last)
             if condition is not None:
                 frame.conditions.pop()
             if alive and after is not None and told is not None:

@@ -21,6 +21,7 @@ from charter_engine.parser.model_calls.recognise import (
     CallShape,
     Recognition,
     has_roles,
+    holds_kind,
     names_in,
     names_model,
     other_kind,
@@ -358,7 +359,7 @@ def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
 
 
 def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
-    return bool(kinds) and any(
+    return holds_kind(kinds) and any(
         isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in kinds
     )
 

@@ -58,7 +58,8 @@ class CallShape(Struct, frozen=True):
     @property
     def given(self) -> list[Value]:
         """What the call is given, by place, then by name."""
-        return [value for _, value in self.positional] + [value for _, _, value in self.keywords]
+        given = [value for _, value in self.positional]
+        return given + [value for _, _, value in self.keywords] if self.keywords else given
 
     def argument(self, place: int, name: str) -> Value | None:
         """What the call is given under a name, or in a place; None without either."""
@@ -412,6 +413,8 @@ def is_said_by(box: Box) -> bool:
 SPEAKERS = ("system", "user", "human", "assistant", "ai")
 
 
+NAMED = (ast.Name, ast.Attribute)
+
 TEXT_OF = ("format", "format_map", "substitute", "safe_substitute", "render", "strip", "replace")
 """Methods that give the text of what they are called on, filled or changed."""
 
@@ -419,8 +422,8 @@ TEXT_OF = ("format", "format_map", "substitute", "safe_substitute", "render", "s
 def names_in(node: ast.expr) -> list[str]:
     """The names that say what an argument is: its own, or those that a text is put together
     from."""
-    if isinstance(node, ast.Attribute):
-        return [node.attr]
+    if isinstance(node, NAMED):
+        return [last_name(node)]
     if isinstance(node, ast.Call):
         of = node.func.value if isinstance(node.func, ast.Attribute) else None
         is_text = of is not None and last_name(node.func) in TEXT_OF
@@ -432,7 +435,7 @@ def names_in(node: ast.expr) -> list[str]:
         return names_in(node.left) + names_in(node.right)
     if isinstance(node, ast.List | ast.Tuple):
         return [name for item in node.elts[:4] for name in names_in(item)]
-    return [node.id] if isinstance(node, ast.Name) else []
+    return []
 
 
 def named_in(shape: CallShape) -> dict[str, Value]:
@@ -451,4 +454,9 @@ def constructed_box(shape: CallShape) -> Box | None:
 
 def is_called(shape: CallShape) -> bool:
     """Whether what is asked is called itself (`agent(text)`), not a method of it."""
-    return any(isinstance(kind, Kind) for kind in shape.callee)
+    return holds_kind(shape.callee)
+
+
+def holds_kind(types: frozenset[Type]) -> bool:
+    """Whether something of the catalogue is among some types."""
+    return Kind in map(type, types)

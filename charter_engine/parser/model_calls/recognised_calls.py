@@ -92,7 +92,7 @@ class CallRecogniser:
             return None
         if id(node) in self.findings.handed_out:
             return None
-        made = [kind for kind in shape.receiver if isinstance(kind, Made)]
+        made = [kind for kind in shape.receiver if isinstance(kind, Made)] if shape.receiver else ()
         if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
             return None
         handed = runs_what_is_handed_in(frame.function, shape)

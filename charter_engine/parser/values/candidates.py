@@ -83,12 +83,14 @@ def end_of(value: Value, index: object) -> Origins | None:
 
 def functions_in(value: Value) -> list[Function]:
     """The functions at hand that a value may be."""
-    return [kind for kind in in_order(value.types) if isinstance(kind, Function)]
+    types = value.types
+    return [kind for kind in in_order(types) if isinstance(kind, Function)] if types else []
 
 
 def made_as(value: Value) -> list[Made]:
     """The agents and teams that a value itself may be."""
-    return [kind for kind in in_order(value.types) if isinstance(kind, Made)]
+    types = value.types
+    return [kind for kind in in_order(types) if isinstance(kind, Made)] if types else []
 
 
 def made_in(value: Value) -> Iterator[Made]:

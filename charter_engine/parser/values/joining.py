@@ -185,8 +185,8 @@ MAX_ITEMS = 200
 def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
     """The names that stand after either of two ways; an attribute only if both stored it."""
     joined = dict(first)
-    for name in first:
-        if "." in name and name not in second:
+    for name in first.keys() - second.keys():
+        if "." in name:
             del joined[name]
     for name, value in second.items():
         held = joined.get(name)

@@ -106,10 +106,12 @@ def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
 def written_in(pieces: Iterable[Piece]) -> str:
     """What the source writes out of a text, on each way through the program."""
     return "".join(
-        piece.text
-        if isinstance(piece, Static)
-        else piece.written or written_in(piece.value.pieces or ())
-        for piece in pieces
+        [
+            piece.text
+            if isinstance(piece, Static)
+            else piece.written or written_in(piece.value.pieces or ())
+            for piece in pieces
+        ]
     )
 
 
