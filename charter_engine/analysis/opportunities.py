@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from charter_engine.analysis.layout import content_of
@@ -188,13 +188,24 @@ def _chains(following: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
         if path[-1] in reached:
             continue
         passed = set(path)
-        while ahead := [node for node in following[path[-1]] if node not in passed]:
-            fresh = [node for node in ahead if node not in reached]
-            path.append(min(fresh or ahead, key=position.__getitem__))
-            passed.add(path[-1])
+        while (ahead := _ahead(following[path[-1]], passed, reached)) is not None:
+            path.append(ahead)
+            passed.add(ahead)
         if len(path) > 1:
             reached.update(path)
             yield path
+
+
+def _ahead(nodes: Sequence[str], passed: Set[str], reached: Set[str]) -> str | None:
+    """The earliest of the next calls that no path has reached, or else the earliest; None: a path
+    has passed all of them."""
+    first: str | None = None
+    for node in nodes:
+        if node not in passed:
+            if node not in reached:
+                return node
+            first = first or node
+    return first
 
 
 def _way_to(
