@@ -13,6 +13,7 @@ from charter_engine.parser.prompts.filed_rules import names_text_file
 from charter_engine.parser.source.called_names import calls_named
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, nodes_of, walk
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.pieces import pieces_of
 from charter_engine.parser.values.values import Hole
 
@@ -22,7 +23,8 @@ def chooses_template(definition: FunctionDefinition, visit: Visit, site: Site, l
     than `least` characters or what somebody else's function or table gives; on no way it is its
     caller's."""
     asked = name_asked(visit)
-    kept = kept_in(definition, definition.parameters)
+    parameters = definition.parameters
+    kept = {name: one for name, one in kept_in(definition).items() if name not in parameters}
     return any(
         is_own(ways, definition, least)
         for call in asking_calls(definition, visit, site)
@@ -96,12 +98,13 @@ def name_asked(visit: Visit) -> str:
     return ""
 
 
-def kept_in(definition: FunctionDefinition, but: Sequence[str] = ()) -> dict[str, list[ast.expr]]:
-    """What a function keeps under each of its names, but for some."""
+@told_once
+def kept_in(definition: FunctionDefinition) -> dict[str, list[ast.expr]]:
+    """What a function keeps under each of its names."""
     kept: dict[str, list[ast.expr]] = {}
     for node in nodes_of(definition, ast.Assign):
         for target in node.targets:
-            if isinstance(target, ast.Name) and target.id not in but:
+            if isinstance(target, ast.Name):
                 kept.setdefault(target.id, []).append(node.value)
     return kept
 

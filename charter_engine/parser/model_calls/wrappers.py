@@ -106,16 +106,12 @@ def wrapper_of(
         return None
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
-    elsewhere = sites_told_elsewhere(analysis, definition, visits, plainly)
-    elsewhere |= sites_told_of_steps(visits, set(own), limit)
-    if limit.prompt < FOREIGN:
-        elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
-        if visit.own_prompt or visit.opens or visit.site in elsewhere:
+        if visit.own_prompt or visit.opens:
             continue
         if has_filed_rules(definition, visit, modules_of(analysis, visit), words):
             continue
@@ -132,6 +128,11 @@ def wrapper_of(
             leads_to.setdefault(
                 visit.site, frozenset(name for number, name in own.items() if number in given)
             )
+    if leads_to:
+        elsewhere = sites_told_elsewhere(analysis, definition, visits, plainly)
+        elsewhere |= sites_told_of_steps(visits, set(own), limit)
+        elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
+        leads_to = {site: given for site, given in leads_to.items() if site not in elsewhere}
     given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
     answering = [(number, one) for number, one in enumerate(visits) if one.site in leads_to]
     passing = [
@@ -161,10 +162,12 @@ def writes_prompt(analysis: Analysis, definition: FunctionDefinition, visits: li
     visits = without_class_rules(analysis.program, definition, visits)
     own = set(analysis.findings.parameters.get(definition, {}).values())
     plainly = asks_by_name(definition.name, analysis.program.catalogue)
+    about = [one for one in visits if parameters_of(one) & own]
+    passing = {one.site for one in about if passes_on(one, own, OWN_TEXT[plainly])}
+    if about and not passing:
+        return True
     elsewhere = sites_told_elsewhere(analysis, definition, visits, plainly)
-    about = [one for one in visits if parameters_of(one) & own and one.site not in elsewhere]
-    is_asked = bool(about or elsewhere)
-    return is_asked and not any(passes_on(visit, own, OWN_TEXT[plainly]) for visit in about)
+    return passing <= elsewhere and bool(about or elsewhere)
 
 
 def without_steps(
@@ -280,12 +283,13 @@ def sites_of_own_templates(
     analysis: Analysis, definition: FunctionDefinition, visits: list[Visit], limit: OwnText
 ) -> set[int]:
     """The sites that a function asks with its own text on one way, and with one of elsewhere on
-    another."""
+    another, where one of elsewhere is more than it may add."""
     sites = analysis.findings.sites
     return {
         visit.site
         for visit in visits
-        if chooses_template(definition, visit, sites[visit.site], limit.prompt)
+        if limit.prompt < FOREIGN
+        and chooses_template(definition, visit, sites[visit.site], limit.prompt)
     }
 
 
