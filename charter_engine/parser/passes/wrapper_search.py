@@ -26,10 +26,6 @@ from charter_engine.parser.state import Analysis
 from charter_engine.parser.values.candidates import functions_in, made_in
 from charter_engine.parser.values.values import UNKNOWN, Function, Value
 
-NEAR = 2
-"""In a very large package, so many calls may lie between a function that was cut off and one that
-asks a model, by their names, for the first to be followed again on its own."""
-
 
 class WrapperSearch:
     """Judges functions by what each comes to on its own, as far as it is followed.
@@ -73,13 +69,10 @@ class WrapperSearch:
         functions = {function for function in asking if function is not None}
         leading = self.program.call_names.leading_to(functions | self.makers())
         near = self.near(functions, leading)
-        undecided = (near & cut) | (functions - visited)
-        visited |= (leading - near) & cut
-        visited |= {
-            definition
-            for definition in worth
-            if definition in undecided and self.judged(definition, found)
-        }
+        visited |= self.judged_again(worth, (near & cut) | (functions - visited), found)
+        further = self.further_off(near, leading)
+        visited |= self.judged_again(worth, further & cut, found)
+        visited |= (leading - near - further) & cut
         visited |= {
             one
             for one in worth
@@ -143,12 +136,31 @@ class WrapperSearch:
         self, asking: set[FunctionDefinition], leading: set[FunctionDefinition]
     ) -> set[FunctionDefinition]:
         """Of those that lead to functions that ask, the ones that are followed again where they
-        were cut off: all, but in a very large package only the near ones, and closures, which may
-        call a model by another name."""
+        were cut off: all, but in a very large package only those that call such a function,
+        constructors that lead to one, whose objects others ask, and closures that may ask a model
+        themselves, which may call it by another name."""
         if not self.starts.is_large:
             return leading
-        closures = {definition for definition in leading if definition.outer is not None}
-        return self.program.call_names.leading_to(asking, hops=NEAR) | closures
+        names = self.program.call_names
+        closures = {one for one in names.that_may_ask_themselves() if one.outer is not None}
+        constructors = {one for one in leading if prepares(one)}
+        return names.leading_to(asking, hops=1) | (closures & leading) | constructors
+
+    def further_off(
+        self, near: set[FunctionDefinition], leading: set[FunctionDefinition]
+    ) -> set[FunctionDefinition]:
+        """Who calls what was seen to lead to a model."""
+        seen = {one for one in near if one in self.outcomes and self.outcomes[one][1]}
+        return (self.program.call_names.leading_to(seen, hops=1) & leading) - near
+
+    def judged_again(
+        self,
+        worth: list[FunctionDefinition],
+        undecided: set[FunctionDefinition],
+        found: dict[FunctionDefinition, Wrapper],
+    ) -> set[FunctionDefinition]:
+        """Judge functions with all the steps that they have; returns those that matter again."""
+        return {one for one in worth if one in undecided and self.judged(one, found)}
 
     def those_that_matter(self) -> Callable[[FunctionDefinition], bool]:
         """Tells the functions that led to a site, or may since all wrappers are known; the others

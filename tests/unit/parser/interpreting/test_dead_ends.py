@@ -2,14 +2,18 @@
 and again."""
 
 import ast
+from collections.abc import Mapping
 
 import pytest
 
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.interpreting import dead_ends
 from charter_engine.parser.interpreting.dead_ends import ENOUGH, SO_MANY_MORE, DeadEnds
+from charter_engine.parser.interpreting.entries import NOTHING_GIVEN
 from charter_engine.parser.model_calls.catalogue import default_catalogue
+from charter_engine.parser.model_calls.findings import Wrapper
 from charter_engine.parser.passes import starts
+from charter_engine.parser.passes.wrapper_search import WrapperSearch
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, index_module
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.values.values import UNKNOWN, Box, Element, Function, Value
@@ -152,3 +156,47 @@ def test_a_look_at_a_large_package_goes_less_far(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(starts, "FEWEST_OF_A_LOOK", starts.STEPS_OF_A_LOOK)
     long = interpreted(helped)
     assert short.progress.steps < long.progress.steps
+
+
+def again_in_a_large_package(helper: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The functions that are judged again in a large package, of which `main` calls `write`, and
+    that a helper, each behind more steps than a look takes."""
+    again: list[str] = []
+    judged = WrapperSearch.judged
+
+    def watched(
+        search: WrapperSearch,
+        definition: FunctionDefinition,
+        found: dict[FunctionDefinition, Wrapper],
+        given: Mapping[str, Value] = NOTHING_GIVEN,
+    ) -> bool:
+        if not search.progress.is_looking:
+            again.append(definition.name)
+        return judged(search, definition, found, given)
+
+    long = LONG[: len(LONG) // 3].rpartition("\n")[0]
+    monkeypatch.setattr(starts, "MANY_FUNCTIONS", 0)
+    monkeypatch.setattr(WrapperSearch, "judged", watched)
+    interpreted(
+        {
+            "asking": """
+from openai import OpenAI
+
+def tell(task):
+    return OpenAI().responses.create(model="m", input=f"Tell of {task} in a few words.")
+""",
+            "steps": f"{helper}\n\ndef write(task):\n{long}\n    return tell(task)\n",
+            "main": f"from steps import write\n\ndef main(task):\n{long}\n    write(task)\n",
+        }
+    )
+    monkeypatch.undo()
+    return again
+
+
+def test_who_calls_what_came_to_no_model_is_not_followed_again_in_a_large_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asking = "from asking import tell"
+    assert again_in_a_large_package(asking, monkeypatch) == ["write", "main"]
+    other = "import asking\n\ndef tell(task):\n    return str(task)"
+    assert again_in_a_large_package(other, monkeypatch) == ["write"]
