@@ -19,6 +19,7 @@ from charter_engine.parser.branches.narrowing import Narrowed, narrowed, widen
 from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
 from charter_engine.parser.interpreting.frames import Frame, LoopState
+from charter_engine.parser.interpreting.looked_up import name_what_is_called
 from charter_engine.parser.source.compact import by_kind
 from charter_engine.parser.source.symbols import ENTERED, ClassDefinition, returns_itself, walk
 from charter_engine.parser.source.syntax import (
@@ -32,7 +33,12 @@ from charter_engine.parser.source.syntax import (
     safe_end,
 )
 from charter_engine.parser.values.annotated_members import type_members
-from charter_engine.parser.values.candidates import functions_in, in_order, made_in
+from charter_engine.parser.values.candidates import (
+    are_of_own_classes,
+    functions_in,
+    in_order,
+    made_in,
+)
 from charter_engine.parser.values.containers import (
     each_member,
     gone_through,
@@ -318,7 +324,9 @@ class StatementWalker:
             iterable=self.program.source_of(node.iter)[:200],
         )
         members = each_member(iterable) or self.counted(frame, node.iter)
-        if self.are_told_apart(node, members):
+        if self.are_told_apart(node, members) or name_what_is_called(
+            self.evaluator, frame, node, members
+        ):
             self.unroll(frame, node, record, members)
             return self.without_break(frame, node)
         if self.is_written_out(node, members):
@@ -628,15 +636,6 @@ def holds_function(member: Value) -> bool:
     box = member.box
     held = box.fields.values() if box is not None and box.kind == "object" else ()
     return any(isinstance(kind, Function) for value in held for kind in value.types)
-
-
-def are_of_own_classes(members: tuple[Value, ...]) -> bool:
-    """Whether members of a list are objects at hand, no two of one class."""
-    classes = [
-        {kind.definition for kind in one.types if isinstance(kind, Instance)} for one in members
-    ]
-    are_known = bool(members) and all(len(one) == 1 for one in classes)
-    return are_known and len(set[ClassDefinition]().union(*classes)) == len(members)
 
 
 def changes_agents(node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:

@@ -199,12 +199,12 @@ def calls_members(node: ast.For | ast.AsyncFor) -> bool:
 
 def calls_methods(node: ast.For | ast.AsyncFor) -> bool:
     """Whether a loop calls a method of what it goes over: `step.run(state)`."""
-    name = node.target.id if isinstance(node.target, ast.Name) else ""
+    names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
     functions = (
         item.func for part in node.body for item in walk(part) if isinstance(item, ast.Call)
     )
     return any(
-        isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == name
+        isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id in names
         for one in functions
     )
 

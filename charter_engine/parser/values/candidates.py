@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec.structs import replace
 
+from charter_engine.parser.source.symbols import ClassDefinition
 from charter_engine.parser.values.origins import Origin, Origins
 from charter_engine.parser.values.values import (
     Class,
@@ -85,6 +86,27 @@ def functions_in(value: Value) -> list[Function]:
     """The functions at hand that a value may be."""
     types = value.types
     return [kind for kind in in_order(types) if isinstance(kind, Function)] if types else []
+
+
+def are_of_own_classes(members: Collection[Value]) -> bool:
+    """Whether members of a list are objects at hand, no two of one class, each by itself or in a
+    tuple (`for name, agent in agents.items()`)."""
+    classes = [
+        {
+            kind.definition
+            for part in parts_of(one)
+            for kind in part.types
+            if isinstance(kind, Instance)
+        }
+        for one in members
+    ]
+    are_known = bool(members) and all(len(one) == 1 for one in classes)
+    return are_known and len(set[ClassDefinition]().union(*classes)) == len(members)
+
+
+def parts_of(value: Value) -> list[Value]:
+    """The members of a tuple, or the value itself."""
+    return value.box.members() if value.box is not None and value.box.kind == "tuple" else [value]
 
 
 def made_as(value: Value) -> list[Made]:
