@@ -97,6 +97,12 @@ class Interpreter:
         if self.program.graph is not None:
             alone = with_runs(alone, self.program.graph)
         self.starts.expect_programs(alone)
+        self.entries.served = {
+            (one.module.path, one.node.lineno): one.node_name
+            for one in alone
+            if self.is_served(one)
+        }
+        self.entries.inner = {(one.module.path, one.node.lineno) for one in by_others}
         for round_number in (0, 1):
             self.start_round(round_number)
             self.run_round(alone, by_others)

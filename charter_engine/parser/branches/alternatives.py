@@ -25,25 +25,35 @@ NOWHERE: Final[Elsewhere] = {}
 class OutputLog:
     """The outputs made since an analysis started from a function or a module, in order; of each
     when it was made first and last, and its `sites`. `earlier` are the sites whose outputs a
-    function that is started from finds there of an earlier turn alone."""
+    function that is started from finds there of an earlier turn alone; so it does those of the
+    calls `left` by what a server runs, but for the sites `in_turn`."""
 
     made: list[Chain] = field(default_factory=list)
     first: dict[Chain, int] = field(default_factory=dict)
     last: dict[Chain, int] = field(default_factory=dict)
     sites: dict[Chain, tuple[int, ...]] = field(default_factory=dict)
     earlier: frozenset[tuple[int, ...]] = frozenset()
+    left: AbstractSet[int] = frozenset()
+    in_turn: AbstractSet[tuple[int, ...]] = frozenset()
 
-    def begin(self, earlier: frozenset[tuple[int, ...]] = frozenset()) -> None:
+    def begin(
+        self,
+        earlier: frozenset[tuple[int, ...]] = frozenset(),
+        left: AbstractSet[int] = frozenset(),
+        in_turn: AbstractSet[tuple[int, ...]] = frozenset(),
+    ) -> None:
         self.made.clear()
         self.first.clear()
         self.last.clear()
         self.sites.clear()
-        self.earlier = earlier
+        self.earlier, self.left, self.in_turn = earlier, left, in_turn
 
     def is_earlier(self, chain: Chain) -> bool:
         """Whether an output that was there at the start is one of an earlier turn."""
-        is_told = bool(self.earlier) and sites_of(chain) in self.earlier
-        return is_told and chain not in self.last
+        if chain in self.last or not (self.earlier or self.left):
+            return False
+        sites = sites_of(chain)
+        return sites in self.earlier or (sites[0] in self.left and sites not in self.in_turn)
 
     def add(self, *chains: Chain) -> None:
         for chain in chains:

@@ -11,8 +11,9 @@ from charter_engine.parser.flows.edges import EARLIER_RUN, in_round, is_of_round
 from charter_engine.parser.values.origins import Origin
 from charter_engine.parser.values.values import Box, Value
 
-MAX_DEPTH = 2
-"""Assumed: a record that is kept lies no deeper in what keeps it: in a dict that an object has."""
+MAX_DEPTH = 3
+"""Assumed: a record that is kept lies no deeper in what keeps it: with a list in it, in a dict that
+an object has."""
 
 
 def set_fields_back(
@@ -42,6 +43,8 @@ def set_back(box: Box, calls: Set[int]) -> None:
     for place, item in enumerate(box.items):
         if is_told(origins_of_message(item.value), calls):
             box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+    if box.rest is not None and is_told(origins_of_message(box.rest), calls):
+        box.rest = value_in_round(box.rest, EARLIER_RUN)
 
 
 MOST_BOXES = 16

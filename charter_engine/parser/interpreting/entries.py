@@ -136,11 +136,13 @@ class CallersCalls:
 @dataclass(slots=True)
 class WaysToCalls:
     """What was asked before the calls of a function on the ways to them, by the sites, of that what
-    was asked in the same turn, and the outputs of ways that exclude a call."""
+    was asked in the same turn, the outputs of ways that exclude a call, and where the ways
+    begin."""
 
     asked: set[tuple[int, ...]] = field(default_factory=set)
     in_turn: set[tuple[int, ...]] = field(default_factory=set)
     others: set[Chain] = field(default_factory=set)
+    starts: set[Start] = field(default_factory=set)
 
     def add(self, outputs: OutputLog, elsewhere: Elsewhere, loops: Loops) -> None:
         """Add the way to a call in some loops that excludes what is `elsewhere`."""
@@ -167,7 +169,8 @@ class Entries:
     `wrappers`, and of those `leading` to them; `called` are all that others at hand call,
     `given_all` those that a call as it is written gives all that they are given. `ways`
     are those that lead to the calls of a function in a round, `handed` the functions that its
-    calls hand it, by its parameters."""
+    calls hand it, by its parameters. `served` are the functions that a server runs, and `inner`
+    those that others call, by where they begin."""
 
     memory: Memory
     progress: AnalysisProgress
@@ -179,6 +182,8 @@ class Entries:
     calls: dict[FunctionDefinition, CallersCalls] = field(default_factory=dict)
     ways: dict[tuple[FunctionDefinition, int], WaysToCalls] = field(default_factory=dict)
     handed: dict[FunctionDefinition, dict[str, Value]] = field(default_factory=dict)
+    served: dict[Start, str] = field(default_factory=dict)
+    inner: set[Start] = field(default_factory=set)
 
     def note(
         self,
@@ -197,6 +202,7 @@ class Entries:
         if function.definition not in self.leading:
             return
         way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
+        way.starts.add((self.progress.path, self.progress.line))
         if outputs.made or frame.elsewhere:
             goes_on = call is not None and names_next(call, frame.module.parents)
             loops_before = () if goes_on else loops_since(frame, (), self.progress.round)
@@ -225,6 +231,11 @@ class Entries:
         ):
             calls.last, calls.round = entry, now
         calls.objects |= objects_in(function)
+
+    def is_served(self, ways: WaysToCalls) -> bool:
+        """Whether all ways to the calls of a function begin with what a server runs."""
+        begun = ways.starts - self.inner
+        return bool(begun) and begun <= self.served.keys()
 
     def note_functions(self, definition: FunctionDefinition, given: Mapping[str, Value]) -> None:
         """Keep the functions that any call hands another one, by its parameters."""

@@ -4,6 +4,7 @@ steps."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from charter_engine.parser.branches.added_members import put_back
 from charter_engine.parser.branches.open_flags import left_open
@@ -55,6 +56,9 @@ function is followed less far."""
 FEWEST_STEPS = 600
 FEWEST_OF_A_MODULE = 2_500
 """In a very large package every function, and every program, is still followed, if not far."""
+
+
+NO_CALLS: frozenset[int] = frozenset()
 
 
 class Starts:
@@ -166,7 +170,8 @@ class Starts:
         steps = self.steps_for_function(definition)
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
         ways = self.entries.ways.get((definition, self.progress.round), WaysToCalls())
-        self.findings.outputs.begin(ways.earlier())
+        left = self.left_by_served() if self.entries.is_served(ways) else NO_CALLS
+        self.findings.outputs.begin(ways.earlier(), left, ways.in_turn)
         self.memory.added.clear()
         self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
@@ -213,6 +218,11 @@ class Starts:
         self.evaluator.states.keep_returned(definition, result)
         self.evaluator.role_turns.keep(result)
         return result
+
+    def left_by_served(self) -> AbstractSet[int]:
+        """The calls that were reached from functions that a server runs."""
+        reached = self.findings.reached_from
+        return NO_CALLS.union(*[reached.get(one, ()) for one in self.entries.served.values()])
 
     def run_lambdas(self) -> None:
         """Follow the lambdas that nothing at hand calls: what they are given to may."""
