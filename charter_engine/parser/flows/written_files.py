@@ -4,6 +4,7 @@ through them."""
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from charter_engine.parser.flows.edges import in_round
 from charter_engine.parser.interpreting.frames import Frame, outermost
 from charter_engine.parser.model_calls.recognise import CallShape
-from charter_engine.parser.prompts.prompt_files import FILE, PATH, name_of
+from charter_engine.parser.prompts.prompt_files import FILE, PATH, is_telling, name_of
 from charter_engine.parser.values.origins import NOTHING, Chain, Origins
 from charter_engine.parser.values.strings import answers_in
 from charter_engine.parser.values.values import UNKNOWN, Box, Kind, Type, Value, moved
@@ -170,10 +171,18 @@ class WrittenFiles:
         self.ordered |= {(writer, id(node)) for writer in self.writers.get(start, ())}
         return frozenset(
             origin
-            for one in self.written.get(PurePath(path).name, ())
-            if is_one_file(one.path, path)
+            for one in self.written_under(path)
             for origin in self.reaching(frame, one, id(node), start)
         )
+
+    def written_under(self, path: str) -> Iterator[Written]:
+        """What was written into the files that a path may lead to."""
+        name = PurePath(path).name
+        for known, written in self.written.items():
+            if known == name:
+                yield from (one for one in written if is_one_file(one.path, path))
+            elif fits(known, name) or (tells_names(name) and fits(name, known)):
+                yield from (one for one in written if are_in_one_folder(one.path, path))
 
     def reaching(self, frame: Frame, one: Written, reader: int, start: Start) -> Origins:
         """Of the answers that were written, those that the reader may find."""
@@ -254,6 +263,31 @@ def is_module(node: ast.Call) -> bool:
     return isinstance(named, ast.Name) and named.id in ("io", "codecs", "aiofiles", "anyio")
 
 
+OPEN = re.compile(r"[?*]+")
+"""What isn't known of a name, or what a pattern of files leaves open."""
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether a name has the parts that are known of another one: `part_?.md`."""
+    parts = OPEN.split(pattern)
+    return len(parts) > 1 and bool(re.fullmatch(".*".join(map(re.escape, parts)), name))
+
+
+def tells_names(name: str) -> bool:
+    """Whether a name with open parts stands for files as they are listed, or has enough parts that
+    are known."""
+    return "*" in name or is_telling(name.rpartition(".")[0])
+
+
+def are_in_one_folder(written: str, read: str) -> bool:
+    """Whether two paths may lead into one folder, of which either may have the last part alone."""
+    one, other = PurePath(written).parts[-2::-1], PurePath(read).parts[-2::-1]
+    return all(first == second for first, second in zip(one, other, strict=False))
+
+
 def is_one_file(written: str, read: str) -> bool:
-    """Whether two paths may lead to one file: a path of a name alone stands in any folder."""
+    """Whether two paths may lead to one file: a path of a name alone stands in any folder, and one
+    from where the program is run in any folder above it."""
+    if PurePath(written).is_absolute() != PurePath(read).is_absolute():
+        return are_in_one_folder(written, read)
     return written == read or "/" not in written or "/" not in read

@@ -124,6 +124,8 @@ class PromptFiles:
             return path
         if verb == "open":
             return opened(path)
+        if verb in LISTING and path_of(path) is not None:
+            return Value(box=Box("list", rest=joined([path, listed(given)])))
         if verb == "get_source" and len(given) > 1:
             return source_of(self.text(module, joined([path, given[1]])))
         return self.text(module, path) if verb in ("read_text", "read") else None
@@ -272,11 +274,19 @@ def name_of(value: Value) -> str:
         return known
     if value.box is not None and value.types & {PATH, FILE}:
         return value.box.fields.get("name", UNKNOWN).static_text() or ""
+    name = PurePath(written_of(value)).name
+    return name if is_telling(name.rpartition(".")[0] or name) else ""
+
+
+def written_of(value: Value) -> str:
+    """A text with `?` for what isn't known of it."""
     pieces = value.pieces or ()
-    written = "".join(piece.text if isinstance(piece, Static) else "?" for piece in pieces)
-    name = PurePath(written).name
-    letters = sum(map(str.isalpha, name.rpartition(".")[0] or name))
-    return name if letters >= FEWEST_LETTERS else ""
+    return "".join(piece.text if isinstance(piece, Static) else "?" for piece in pieces)
+
+
+def is_telling(name: str) -> bool:
+    """Whether so much is known of a name that it tells files or folders apart."""
+    return sum(map(str.isalpha, name)) >= FEWEST_LETTERS
 
 
 FEWEST_LETTERS = 3
@@ -303,11 +313,28 @@ def part_of(piece: Piece) -> str | None:
 
 
 def joined(parts: list[Value]) -> Value:
-    """Paths put together; where one of them is unknown, the last one's name may be known."""
+    """Paths put together; where one of them is unknown, the last one's name may be known, or that
+    of the folder with the end of the name (`folder / f"{number}.md"`)."""
     paths = [path_of(part) for part in parts]
-    if None in paths:
-        return named_only(PATH, PurePath(name_of(parts[-1])).name)
-    return path_value(str(PurePath(*(path for path in paths if path is not None))))
+    known = [path for path in paths if path is not None]
+    if len(known) == len(paths):
+        return path_value(str(PurePath(*known)))
+    name = PurePath(name_of(parts[-1])).name
+    folder = PurePath(*known).name if known == paths[:-1] else ""
+    end = written_of(parts[-1])
+    if not name and is_telling(folder) and end.startswith("?") and "/" not in end:
+        name = f"{folder}/{end}"
+    return named_only(PATH, name)
+
+
+LISTING = frozenset(("glob", "rglob"))
+"""Methods of a folder's path that list the files in it."""
+
+
+def listed(given: list[Value]) -> Value:
+    """The names that a pattern of files stands for: `*.md`."""
+    text = given[0].static_text() if given else None
+    return UNKNOWN if text is None else static(PurePath(text).name)
 
 
 def source_of(text: Value | None) -> Value | None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from charter_engine.parser.flows.written_files import is_one_file
 from tests.unit.parser.compiled import ASK, compiled, flows
 
 PROGRAM = """
@@ -64,6 +65,48 @@ def test_a_file_is_read_in_many_ways(read: str) -> None:
 def test_a_file_in_a_folder_that_is_not_known_is_known_by_its_name() -> None:
     write = 'open(os.path.join(os.environ["HOME"], "plan.md"), "w").write(steps)'
     assert found(write, READING[0]) == {"plan > work"}
+
+
+PARTS = '(OUT / f"{os.environ["X"]}.md").write_text(steps)'
+NAMED_PARTS = 'open(f"out/part_{os.environ["X"]}.md", "w").write(steps)'
+LISTED = "text = [path.read_text() for path in sorted(OUT.glob('{}'))]"
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        (PARTS, LISTED.format("*.md")),
+        (PARTS, 'text = Path("out/01.md").read_text()'),
+        (PARTS, PARTS.replace("write_text(steps)", "read_text()").replace("(", "text = (", 1)),
+        (NAMED_PARTS, LISTED.format("part_*.md")),
+        (NAMED_PARTS, LISTED.format("*")),
+        (NAMED_PARTS, 'text = open("out/part_2.md").read()'),
+        (WRITING[0], LISTED.format("*.md")),
+    ],
+)
+def test_files_of_a_folder_are_known_by_as_much_of_their_names_as_is_told(
+    write: str, read: str
+) -> None:
+    assert found(write, read) == {"plan > work"}
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        (PARTS, 'text = Path("other/01.md").read_text()'),
+        (PARTS, LISTED.format("*.json")),
+        (NAMED_PARTS, LISTED.format("note_*.md")),
+    ],
+)
+def test_other_files_of_a_folder_hold_nothing_of_it(write: str, read: str) -> None:
+    assert found(write, read) == set()
+
+
+def test_a_path_from_where_a_program_is_run_may_be_one_below_its_own_folder() -> None:
+    assert is_one_file("out/plan.md", "/programs/talk/out/plan.md")
+    assert is_one_file("/programs/talk/out/plan.md", "out/plan.md")
+    assert not is_one_file("other/plan.md", "/programs/talk/out/plan.md")
+    assert not is_one_file("talk/out/plan.md", "out/plan.md")
 
 
 @pytest.mark.parametrize(
