@@ -71,6 +71,9 @@ DATABASES = frozenset("db database sql postgres sqlite mongo neo4j collection".s
 
 FINDING = frozenset("get find list select count describe aggregate".split())
 
+LOOKING_UP = Kind("retriever")
+"""What finds something: none of that is what it was made with, be it the query."""
+
 DATABASE_QUERY = Kind("database.query")
 """A query of a database: its methods narrow it down or give what it finds."""
 
@@ -125,6 +128,8 @@ class UnseenCode:
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         is_alone = self.gives_answer_alone(receiver, verb)
         held = receiver.origins if is_alone else receiver.all_origins()
+        if LOOKING_UP in receiver.types:
+            held = NOTHING
         if len(shape.path) == 1:
             held |= callee.origins
         if held and not gives_its_text(verb):

@@ -38,7 +38,7 @@ STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
 theirs."""
 
-REQUESTING = frozenset("requests httpx urllib3".split())
+REQUESTING = frozenset("requests httpx urllib3 wikipedia".split())
 """Libraries whose functions look up what a server has: `requests.get(url, params=…)`."""
 
 SYSTEM = frozenset("os sys".split())
