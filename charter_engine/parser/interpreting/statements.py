@@ -27,6 +27,7 @@ from charter_engine.parser.source.syntax import (
     calls_methods,
     has_break,
     is_endless,
+    last_name,
     leaves_at_once,
     outcome_of,
     pattern_names,
@@ -501,8 +502,9 @@ class StatementWalker:
     def raised(self, frame: Frame, node: ast.Raise) -> bool:
         if node.exc is None:
             return False
-        said = self.evaluator.evaluate(frame, node.exc).all_origins()
-        given = node.exc.args if isinstance(node.exc, ast.Call) and not said else []
+        told = told_by_error(node.exc)
+        said = self.evaluator.evaluate(frame, told).all_origins()
+        given = told.args if isinstance(told, ast.Call) and not said else []
         for one in given:
             said |= self.evaluator.evaluate(frame, one).all_origins()
         frame.raised |= said
@@ -629,6 +631,15 @@ def names_only(node: ast.expr) -> bool:
     """Whether an expression is a name or an attribute, or a list of such."""
     parts = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
     return all(isinstance(part, ast.Name | ast.Attribute) for part in parts)
+
+
+def told_by_error(error: ast.expr) -> ast.expr:
+    """What an error says of itself: of one that tells where a document is wrong
+    (`JSONDecodeError(text, document, place)`) the text alone."""
+    match error:
+        case ast.Call(func=function, args=[text, *_]) if last_name(function) == "JSONDecodeError":
+            return text
+    return error
 
 
 def holds_function(member: Value) -> bool:
