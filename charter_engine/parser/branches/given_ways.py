@@ -44,7 +44,7 @@ class GivenWays:
         function. So does a test that fills in what the call leaves out (`if system is None: system
         = RULES`), or adds it to the messages (`if system: messages.append(…)`). None where that is
         open, as in what a framework calls; before all wrappers are known also where the other way
-        does more than leave."""
+        does more than leave or add."""
         if not frame.is_called or not self.is_about_given(frame.function, node.test):
             return None
         way = outcome_of(node.test, partial(self.way, frame))
@@ -53,7 +53,7 @@ class GivenWays:
         taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
         asks = self.evaluator.flags.may_ask(other)
         if not self.findings.are_judged:
-            return way if leaves(other) and not asks else None
+            return way if not asks and (leaves(other) or puts_together(node)) else None
         is_telling = asks or puts_together(node) or leaves(taken) or leaves(other)
         return way if is_telling else None
 

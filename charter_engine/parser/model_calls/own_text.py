@@ -12,7 +12,7 @@ from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import dotted_name
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.pieces import pieces_of
-from charter_engine.parser.values.values import Hole, Piece, Static
+from charter_engine.parser.values.values import Hole, Piece, Static, Value
 
 
 class OwnText(NamedTuple):
@@ -41,6 +41,11 @@ def text_beside(visit: Visit, own: set[int]) -> OwnText:
     rules = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role == "system")
     asked = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role != "system")
     return OwnText(asked, rules)
+
+
+def is_written(part: Value) -> bool:
+    """Whether some of a text stands in the source."""
+    return any(isinstance(piece, Static) for piece in part.pieces or ())
 
 
 def written(pieces: tuple[Piece, ...]) -> str:

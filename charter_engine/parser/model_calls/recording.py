@@ -12,6 +12,7 @@ from charter_engine.parser.interpreting.frames import Frame, functions_under_way
 from charter_engine.parser.model_calls import evidence
 from charter_engine.parser.model_calls.catalogue import Family
 from charter_engine.parser.model_calls.findings import Message, Offer, Place, Site, Visit
+from charter_engine.parser.model_calls.own_text import is_written
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition, addresses_in
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.engine_prompts import asked_by_template, template_given
@@ -27,7 +28,7 @@ from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.source.syntax import output_name
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.pieces import holes_of, pieces_of
-from charter_engine.parser.values.values import Kind, Static, Value
+from charter_engine.parser.values.values import Kind, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -259,11 +260,6 @@ def settled_places(shape: CallShape, frame: Frame) -> set[Place]:
         for _, part in prompts.messages_of(element.value, "")
         for hole in holes_of(part)
     }
-
-
-def is_written(value: Value) -> bool:
-    """Whether some of a text stands in the source."""
-    return any(isinstance(piece, Static) for piece in value.pieces or ())
 
 
 def fills_template(shape: CallShape) -> bool:

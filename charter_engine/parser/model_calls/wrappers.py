@@ -547,7 +547,9 @@ def sends_own_state(
 ) -> bool:
     """Whether a method asks with what its object holds, which may be nothing as yet, and with none
     of its parameters: each call of it is another step."""
-    if not definition.takes_self or parameters_of(visit) & own or limit == OWN_TEXT[0]:
+    if not definition.takes_self or parameters_of(visit) & own:
+        return False
+    if limit == OWN_TEXT[0] and sum(text_beside(visit, own)) > limit.prompt:
         return False
     asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
     filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]

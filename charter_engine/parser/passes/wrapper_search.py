@@ -19,6 +19,7 @@ from charter_engine.parser.model_calls import wrappers
 from charter_engine.parser.model_calls.decorated import calls_decorated
 from charter_engine.parser.model_calls.evidence import EVIDENCE
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
+from charter_engine.parser.model_calls.turns_before import without_turns_before
 from charter_engine.parser.passes.order import in_order_of_turn
 from charter_engine.parser.passes.starts import Starts
 from charter_engine.parser.source.symbols import FunctionDefinition
@@ -222,7 +223,7 @@ class WrapperSearch:
             if definition.node_name not in self.evaluator.states.nodes:
                 self.add_asking_beside(definition, state, (result, visits), found)
             return True
-        self.outcomes[definition] = (result, visits)
+        self.outcomes[definition] = (result, without_turns_before(definition, visits))
         self.add_wrapper(definition, found)
         is_cut = self.progress.is_cut and not self.progress.is_looking
         return bool(visits) or is_cut or prepares(definition)

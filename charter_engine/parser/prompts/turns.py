@@ -61,14 +61,16 @@ def is_anew(message: Message) -> bool:
 def as_sent(site: Site, sites: dict[int, Site]) -> Site:
     """A call of a wrapper with the prompt that the wrapper sends for it, in any case rather than
     on one way only, as far as that is seen to
-    hold what it is given, or is what agents say that it is given; any other call as it is."""
+    hold what it is given, if anything, or is what agents say that it is given; any other call as
+    it is."""
     inner = next((sites[number] for number in site.via if turns_of(sites[number]).each), None)
     last_first = [*reversed(site.via), *site.sent]
     always = [number for number in last_first if sites[number].condition is None]
     known = (number for number in (*always, *last_first) if number in site.sent)
     first, later = next((site.sent[number] for number in known), ((), ()))
     is_of_agents = any(any(made_in(value)) for value in site.given.values())
-    if first and (inner is not None or is_of_agents or holds(first, site.opening)):
+    is_told = not site.given or is_of_agents or holds(first, site.opening)
+    if first and (inner is not None or is_told):
         return dataclasses.replace(site, opening=first, prompt=later)
     if inner is None:
         return site

@@ -790,3 +790,138 @@ def test_an_image_beside_what_the_caller_asks_is_no_text_of_its_own(
         """
     )
     assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("rules", "kinds"),
+    [
+        ("You plan talks. Keep to the facts. Answer with a list.", ["sdk"]),
+        ("You plan talks.", ["sdk", "wrapper"]),
+    ],
+)
+def test_rules_that_a_function_gives_a_wrapper_count_where_this_adds_them_if_there_are_any(
+    rules: str, kinds: list[str]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        def llm(prompt, system=None):
+            messages = []
+            if system:
+                messages.append({{"role": "system", "content": system}})
+            messages.append({{"role": "user", "content": prompt}})
+            return OpenAI().chat.completions.create(model="m", messages=messages)
+
+        def plan(topic):
+            return llm(topic, system="{rules}")
+
+        print(plan("rain"))
+        """
+    )
+    assert [call.kind for call in file.calls if call.line != 12] == kinds
+
+
+DEBATE = """
+from openai import OpenAI
+
+def ask(system, messages):
+    return OpenAI().responses.create(model="m", instructions=system, input=messages).output_text
+
+class Debater:
+    def __init__(self, system):
+        self.system = system
+        self.history = []
+
+    def hear(self, text):
+        self.history.append({"role": "user", "content": text})
+
+    def speak(self):
+        said = ask(SYSTEM, self.history)
+        self.history.append({"role": "assistant", "content": said})
+        return said
+
+def debate(motion):
+    pro, con = Debater("You are for it, always and fully."), Debater("You are against it.")
+    pro.hear(motion)
+    for _ in range(3):
+        con.hear(pro.speak())
+        pro.hear(con.speak())
+"""
+
+
+def test_a_method_of_any_name_that_sends_only_what_its_object_holds_is_a_wrapper() -> None:
+    file = compiled(DEBATE.replace("SYSTEM", "self.system"))
+    wrappers = [call for call in file.calls if call.function == "debate"]
+    assert [call.line for call in wrappers] == [24, 25]
+    assert wrappers[0].segments[0].text == "You are for it, always and fully."
+    assert {(24, 25, "data"), (25, 24, "loop")} <= edges(file)
+
+
+def test_a_method_that_adds_rules_to_what_its_object_holds_is_a_step() -> None:
+    file = compiled(DEBATE.replace("SYSTEM", "f'You debate. {self.system}'"))
+    assert [call.function for call in file.calls] == ["ask", "Debater.speak"]
+
+
+def test_what_an_object_was_told_in_turns_before_is_nothing_that_its_method_adds() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Bot:
+            def __init__(self, system="You are a gardener."):
+                self.system = system
+                self.messages = []
+
+            def __call__(self, text):
+                self.messages.append({"role": "user", "content": text})
+                reply = self.complete()
+                self.messages.append({"role": "assistant", "content": reply})
+                return reply
+
+            def complete(self):
+                messages = [{"role": "system", "content": self.system}] + self.messages
+                made = OpenAI().chat.completions.create(model="m", messages=messages)
+                return made.choices[0].message.content
+
+        def main():
+            bot = Bot()
+            while True:
+                print(bot(input()))
+        """
+    )
+    assert [(call.function, call.kind) for call in file.calls] == [
+        ("Bot.__call__", "wrapper"),
+        ("Bot.complete", "sdk"),
+        ("main", "wrapper"),
+    ]
+
+
+def test_a_method_that_goes_on_with_what_tools_gave_is_a_step_however_its_object_keeps_it() -> None:
+    file = compiled(
+        """
+        import anthropic
+
+        class Doctor:
+            def __init__(self):
+                self.client = anthropic.Anthropic()
+                self.conversation = []
+
+            def chat(self, text):
+                self.conversation.append({"role": "user", "content": text})
+                return self.run_turn("You help.")
+
+            def run_turn(self, system):
+                messages = list(self.conversation)
+                while True:
+                    made = self.client.messages.create(model="m", system=system, messages=messages)
+                    if made.stop_reason == "end_turn":
+                        self.conversation.append({"role": "assistant", "content": made.content})
+                        return made.content[0].text
+                    found = [{"type": "tool_result", "content": use(made)}]
+                    messages.append({"role": "assistant", "content": made.content})
+                    messages.append({"role": "user", "content": found})
+                    self.conversation = list(messages)
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk"]
