@@ -110,14 +110,17 @@ class Interpreter:
     def run_round(
         self, alone: list[FunctionDefinition], by_others: list[FunctionDefinition]
     ) -> None:
-        """Run the top levels, the functions that nothing calls, and those that others call: last
-        the ones that none of these came to."""
+        """Run the top levels and what begins a session, the functions that nothing calls, and those
+        that others call: last the ones that none of these came to."""
         for module in self.program.in_turn:
             self.starts.run_module(module)
+        beginning = [one for one in alone if one.sets_session and one not in self.entries.leading]
+        for definition in beginning:
+            self.run_for_each_class(definition, NO_ENTRY)
         self.kept.put_back()
         self.evaluator.team_runs.serve()
         agents = self.agents_in_turn()
-        for definition in alone:
+        for definition in (one for one in alone if one not in beginning):
             self.run_agents(agents, before=definition)
             self.kept.begin(definition.node_name, is_once=runs_once(definition), is_called=False)
             if self.is_served(definition):

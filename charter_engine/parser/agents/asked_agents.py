@@ -104,11 +104,12 @@ class AgentsAsked:
                 added = member_of(frame, memory.box, said, shape.node)
                 self.memory.add_item(memory.box, added)
             return
-        if talk is not None:
-            kept = self.evaluator.evaluate(frame, talk)
-            if kept.constant != (None,):
-                answers = moved(answer, "history").origins
-                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers))
+        match talk:
+            case ast.Name() | ast.Attribute() | ast.Subscript(value=ast.Name()):
+                kept = self.evaluator.evaluate(frame, talk)
+                if kept.constant != (None,):
+                    answers = moved(answer, "history").origins
+                    self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers))
 
     def asked_beside(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

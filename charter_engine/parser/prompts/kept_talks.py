@@ -22,6 +22,8 @@ from charter_engine.parser.model_calls.catalogue import Family, KindRule
 from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.model_calls.recognise import CallShape, is_called
 from charter_engine.parser.prompts.history_stores import LASTING, reads_session
+from charter_engine.parser.prompts.lasting_keepers import lasting_holder
+from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.origins import NOTHING, Chain, Origin
 from charter_engine.parser.values.values import UNKNOWN, Box, Kind, Value, moved
@@ -67,9 +69,10 @@ class KeptTalks:
         """What was said in a conversation that outlasts the function that goes on with it:
         `session=sessions.get_session(user)`, or the program; None where there is none."""
         keeper = keeper_of(shape)
-        is_kept = keeper is not None and self.remembers(shape) and self.outlasts(frame, keeper)
-        if keeper is not None and (is_kept or LASTING in shape.receiver):
-            return self.memory.shared_box(f"talk {frame.module.path} {ast.unparse(keeper)}")
+        holder = self.holder_of(frame, keeper, shape) if self.remembers(shape) else ""
+        if keeper is not None and (holder or LASTING in shape.receiver):
+            holder = holder or ast.unparse(keeper)
+            return self.memory.shared_box(f"talk {frame.module.path} {holder}")
         given = given_talk(shape, family)
         source = lasting_talk(frame, given) if given is not None else None
         if source is None:
@@ -78,15 +81,22 @@ class KeptTalks:
         holder = owner.name if owner is not None else frame.module.path
         return self.memory.shared_box(f"talk {holder} {ast.unparse(source)}")
 
-    def outlasts(self, frame: Frame, keeper: ast.expr) -> bool:
-        """Whether what keeps a conversation is there when a function is run again that nothing at
-        hand calls, or the page: a module holds it, or a user's session."""
-        if reads_session(keeper, frame.module):
-            return True
+    def holder_of(self, frame: Frame, keeper: ast.expr | None, shape: CallShape) -> str:
+        """What holds that which keeps a conversation until a function is run again that nothing at
+        hand calls, or the page: a module, a user's session, or for a chat also an object; empty
+        where none does, or the function begins it anew (`agent.reset()`)."""
+        if keeper is None or reads_session(keeper, frame.module):
+            return "" if keeper is None else ast.unparse(keeper)
         start = outermost(frame).function
         if start is None or start in self.entries.called or runs_once(start):
-            return False
-        return isinstance(keeper, ast.Name) and is_held_by_module(frame, keeper.id)
+            return ""
+        if frame.function is not None and resets(frame.function, keeper):
+            return ""
+        is_chat = not CHATS.isdisjoint(shape.receiver)
+        holder = lasting_holder(keeper, frame.function, frame.module)
+        if holder is None or (holder.owner is not None and not is_chat):
+            return ""
+        return f"{holder.owner.name if holder.owner is not None else ''} {holder.name}"
 
     def remembers(self, shape: CallShape) -> bool:
         """Whether what is called keeps what it was asked and answered before."""
@@ -128,12 +138,19 @@ def continued(shape: CallShape, family: Family) -> Value:
     return moved(Value(origins=value.all_origins()), "history")
 
 
-def is_held_by_module(frame: Frame, name: str) -> bool:
-    """Whether a name in a function is its module's."""
-    function = frame.function
-    is_own = function is not None and (name in function.parameters or name in assigned_in(function))
-    is_known = name in assigned_in(frame.module) or name in frame.module.imports
-    return is_known and not is_own
+CHATS = frozenset(map(Kind, ("google.chat", "langchain.conversation", "llamaindex.chat")))
+"""Objects that are nothing but a conversation."""
+
+
+def resets(function: FunctionDefinition, keeper: ast.expr) -> bool:
+    """Whether a function lets what keeps a conversation begin it anew."""
+    written = ast.unparse(keeper)
+    return any(
+        isinstance(one.func, ast.Attribute)
+        and one.func.attr == "reset"
+        and ast.unparse(one.func.value) == written
+        for one in function.calls
+    )
 
 
 CALLED = "__call__"
@@ -168,12 +185,11 @@ def talk_of(shape: CallShape, family: Family) -> ast.expr | None:
 
 
 def keeper_of(shape: CallShape) -> ast.expr | None:
-    """What keeps the conversation of a call: what is called, or whose method; None where it has no
-    name."""
+    """What keeps the conversation of a call: what is called, or whose method."""
     function = shape.node.func
-    if isinstance(function, ast.Attribute) and not is_called(shape):
-        return function.value
-    return function if isinstance(function, ast.Name | ast.Attribute) else None
+    return (
+        function.value if isinstance(function, ast.Attribute) and not is_called(shape) else function
+    )
 
 
 CONTINUED = ("previous_response_id", "previous_interaction_id", "message_history")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -57,11 +57,11 @@ class FunctionDefinition:
     `calls` are those in its body, with the functions that stand in it, `nodes` what is kept of the
     same by kinds (`nodes_of`); `stores` whether it, or one of these, leaves something in an object,
     a global or a function around it; `sets_globals` whether it declares a global as its own to set,
-    `sets_session` whether it keeps something in a user's session or the state of an app;
-    `is_abstract` whether its body only declares. `kept_from_around` are parameters that keep what a
-    name around the function holds where it is defined. `node_name` is the name by which state
-    graphs know it, `own_name` what a method calls its object; empty for any other function. `told`
-    is kept by `told_once`.
+    `sets_session` whether it keeps something in a user's session, the state of an app or a dict of
+    its module; `is_abstract` whether its body only declares. `kept_from_around` are parameters that
+    keep what a name around the function holds where it is defined. `node_name` is the name by which
+    state graphs know it, `own_name` what a method calls its object; empty for any other function.
+    `told` is kept by `told_once`.
     """
 
     node: FunctionNode
@@ -136,7 +136,8 @@ class Module:
     package.
 
     `functions` and `classes` are kept by the identity of their nodes, as are the `parents` of
-    calls. `nodes` and `told` are kept as a function's are.
+    calls. `nodes` and `told` are kept as a function's are. `filled` are names of which functions
+    fill items, until it is known whose these are.
     """
 
     path: str
@@ -150,6 +151,7 @@ class Module:
     calls: list[ast.Call] = field(default_factory=list)
     nodes: dict[type, list[Any]] = field(default_factory=dict)
     told: dict[object, object] = field(default_factory=dict)
+    filled: list[tuple[FunctionDefinition, str]] = field(default_factory=list)
 
     @property
     def is_package(self) -> bool:
@@ -181,6 +183,7 @@ def index_module(path: str, name: str, tree: ast.Module) -> Module:
             elif kind in INDEXED:
                 keep_node(child, INDEXED[kind], module, outer)
             pending.append((child, prefix, kept, outer))
+    note_fillers(module)
     return module
 
 
@@ -215,6 +218,7 @@ def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> 
     elif isinstance(node, ast.Subscript):
         if type(node.ctx) is ast.Store:
             keep_for_app(node.value, function)
+            note_filled(node, module, function)
     elif isinstance(node, IMPORTS):
         add_import(node, module)
     elif isinstance(node, ast.Global | ast.Nonlocal):
@@ -301,6 +305,40 @@ def keep_for_app(kept_in: ast.expr, function: FunctionDefinition | None) -> None
     if function is not None and is_state_of_app(kept_in):
         note_store(function)
         function.sets_session = True
+
+
+def note_filled(node: ast.Subscript, module: Module, function: FunctionDefinition | None) -> None:
+    """Keep that a function puts what may be an object under a key: `talks[user] = Talk()`."""
+    parent = module.parents[id(node)]
+    made = parent.value if isinstance(parent, ast.Assign) else None
+    is_given = (
+        isinstance(made, ast.Name) and function is not None and made.id in function.parameters
+    )
+    is_object = isinstance(made, ast.Call | ast.Name) and not is_given
+    if is_object and function is not None and isinstance(node.value, ast.Name):
+        module.filled.append((function, node.value.id))
+
+
+def note_fillers(module: Module) -> None:
+    """Note which functions keep something for others in a dict of their module."""
+    held = names_given_in(module.tree.body) if module.filled else frozenset()
+    for function, name in module.filled:
+        is_local = name in function.parameters or name in names_given_in(walk(function.node))
+        if name in held and not is_local:
+            note_store(function)
+            function.sets_session = True
+    module.filled.clear()
+
+
+def names_given_in(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """The names that assignments among some nodes give a value."""
+    targets = [
+        target
+        for node in nodes
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
+    return frozenset(target.id for target in targets if isinstance(target, ast.Name))
 
 
 def is_state_of_app(node: ast.expr) -> bool:

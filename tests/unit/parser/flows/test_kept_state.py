@@ -585,3 +585,34 @@ def write(draft: Draft):
     return ask(f"Write by this plan: {draft.plan}")
 """
     assert flows(source) == {"plan > write"}
+
+
+BEGUN = """
+sessions = {}
+
+class Talk:
+    def __init__(self):
+        self.messages = []
+
+    def say(self, text):
+        self.messages.append({"role": "user", "content": text})
+        made = OpenAI().chat.completions.create(model="m", messages=self.messages)
+        self.messages.append({"role": "assistant", "content": made.choices[0].message.content})
+        return made.choices[0].message.content
+
+@app.post("/chat")
+def chat(user, text):
+    return sessions[user].say(text)
+
+@app.post("/start")
+def start(user):
+    MADE
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["sessions[user] = Talk()", "talk = Talk()\n    sessions[user] = talk"],
+)
+def test_what_one_function_begins_is_what_another_one_goes_on_with(made: str) -> None:
+    assert "chat > chat, later" in flows(BEGUN.replace("MADE", made))

@@ -210,3 +210,67 @@ def test_agents_that_a_loop_hands_on_to_hear_each_other_in_later_turns() -> None
                 print(await Runner.run(triage, input(), session=session))
         """)
     assert {(4, 5, "loop"), (5, 4, "loop"), (4, 4, "loop")} <= edges(file)
+
+
+CHATS = """
+import google.generativeai as genai
+
+model = genai.GenerativeModel("m")
+chat = model.start_chat()
+chats = {}
+
+def get_chat(user):
+    if user not in chats:
+        chats[user] = model.start_chat(history=[])
+    return chats[user]
+
+class Tutor:
+    def __init__(self):
+        self.chat = model.start_chat()
+        self.chats = {}
+
+    def of(self, user):
+        if user not in self.chats:
+            self.chats[user] = model.start_chat()
+        return self.chats[user]
+
+    def answer(self, user, text):
+        anew = model.start_chat()
+        mine = get_chat(user)
+        return KEEPER.send_message(text).text
+"""
+
+
+@pytest.mark.parametrize(
+    ("keeper", "is_kept"),
+    [
+        ("chat", True),
+        ("chats[user]", True),
+        ("chats.get(user)", True),
+        ("get_chat(user)", True),
+        ("mine", True),
+        ("self.chat", True),
+        ("self.of(user)", True),
+        ("anew", False),
+        ("model.start_chat()", False),
+    ],
+)
+def test_a_chat_that_outlasts_the_function_holds_what_was_said_before(
+    keeper: str, is_kept: bool
+) -> None:
+    found = edges(compiled(CHATS.replace("KEEPER", keeper)))
+    assert found == ({(26, 26, "loop")} if is_kept else set())
+
+
+@pytest.mark.parametrize(("anew", "is_kept"), [("agent.reset()", False), ("print(text)", True)])
+def test_an_agent_that_a_function_resets_has_heard_nothing(anew: str, is_kept: bool) -> None:
+    file = compiled(f"""
+        from camel.agents import ChatAgent
+
+        agent = ChatAgent("You answer.")
+
+        def answer(text):
+            {anew}
+            return agent.step(text)
+        """)
+    assert edges(file) == ({(8, 8, "loop")} if is_kept else set())
