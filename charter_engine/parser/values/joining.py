@@ -132,7 +132,10 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         for mine, other in zip(first.items, second.items, strict=True):
             mine.value = join_parts(mine.value, other.value, depth + 1)
     begins = second.items[0] if second.items and first.items else None
-    if begins is not None and id(begins.value) not in known and begins.place not in placed:
+    is_other = second.rest is not None and not second.items
+    if begins is not None:
+        is_other = id(begins.value) not in known and begins.place not in placed
+    if is_other and first.items:
         first.begins_either_way = True
     for element in list(second.items):
         if element.place in placed:
