@@ -347,11 +347,16 @@ def names_next(call: ast.Call, parents: Mapping[int, ast.AST]) -> bool:
 
 
 def agents_in(given: Mapping[str, Value]) -> dict[str, Value]:
-    """The agents among what a function is given, by its parameters."""
+    """The agents among what a function is given, by its parameters, and the objects that are told
+    from others of their class."""
     return {
         name: value
         for name, value in given.items()
-        if value.box is not None and any(isinstance(kind, Kind) for kind in value.types)
+        if value.types
+        and (
+            all(map(place_of, value.types))
+            or (value.box is not None and any(isinstance(kind, Kind) for kind in value.types))
+        )
     }
 
 

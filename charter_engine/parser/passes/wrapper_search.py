@@ -48,7 +48,9 @@ class WrapperSearch:
         self.around: dict[FunctionDefinition, dict[str, Value]] = {}
 
     def run(self) -> list[FunctionDefinition]:
-        """Interpret everything on its own; returns the functions worth interpreting again."""
+        """Interpret everything on its own; returns the functions worth interpreting again: those
+        that came to a model, by themselves or, if they are no methods, with what their callers
+        gave, or may yet."""
         for module in self.program.in_turn:
             self.starts.run_module(module)
         self.note_guesses()
@@ -94,10 +96,17 @@ class WrapperSearch:
         self.findings.are_judged = True
         matters = self.those_that_matter()
         makers = {made.function for made in self.evaluator.agents.latest}
+        led_by_callers = self.entries.called.intersection(
+            definition
+            for site in self.findings.sites.values()
+            for definition in site.under
+            if definition.owner is None
+        )
         return [
             definition
             for definition in worth
             if (definition in visited and matters(definition))
+            or definition in led_by_callers
             or definition in makers
             or self.program.stands_between(definition)
             or self.progress.is_asked(definition.module.path, definition.node)

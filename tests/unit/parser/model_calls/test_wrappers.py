@@ -858,6 +858,23 @@ def test_a_method_of_any_name_that_sends_only_what_its_object_holds_is_a_wrapper
     assert {(24, 25, "data"), (25, 24, "loop")} <= edges(file)
 
 
+def test_objects_that_a_function_is_handed_are_told_from_each_other() -> None:
+    file = compiled(
+        DEBATE.replace("SYSTEM", "self.system").partition("def debate")[0]
+        + """
+def debate(pro, con, motion):
+    pro.hear(motion)
+    for _ in range(3):
+        con.hear(pro.speak())
+        pro.hear(con.speak())
+
+debate(Debater("You are for it, always."), Debater("You are against it."), input())
+"""
+    )
+    begun = [call.segments[0].text for call in file.calls if call.function == "debate"]
+    assert begun == ["You are for it, always.", "You are against it."]
+
+
 def test_a_method_that_adds_rules_to_what_its_object_holds_is_a_step() -> None:
     file = compiled(DEBATE.replace("SYSTEM", "f'You debate. {self.system}'"))
     assert [call.function for call in file.calls] == ["ask", "Debater.speak"]
