@@ -19,8 +19,9 @@ def goes_on(team: Team, speaker: Made) -> bool:
 def told_before(
     findings: Findings, edges: EdgeRecorder, frame: Frame, chain: Chain, talk: Value
 ) -> list[HeardAnswer]:
-    """The answers of a conversation that reach an agent who goes on with it."""
-    found = dict.fromkeys(edge for edge in edges.edges_to(frame, chain, talk).values() if edge)
+    """The answers of a conversation that reach an agent who goes on with it, in the order in which
+    their calls stand in the source."""
+    found = sorted({edge for edge in edges.edges_to(frame, chain, talk).values() if edge})
     sites = findings.sites
     return [
         HeardAnswer(

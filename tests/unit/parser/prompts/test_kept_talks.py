@@ -212,6 +212,25 @@ def test_agents_that_a_loop_hands_on_to_hear_each_other_in_later_turns() -> None
     assert {(4, 5, "loop"), (5, 4, "loop"), (4, 4, "loop")} <= edges(file)
 
 
+def test_what_a_session_keeps_is_heard_in_the_order_of_the_source() -> None:
+    names = ["ann", "ben", "cleo", "dan", "eve", "finn", "gil", "hal"]
+    made = [f'{name} = Agent(name="{name}", instructions="Help.")' for name in names]
+    file = compiled(
+        "\n".join(
+            (
+                "from agents import Agent, Runner, SQLiteSession",
+                *made,
+                f'triage = Agent(name="triage", handoffs=[{", ".join(names)}])',
+                "async def reply(user, text):",
+                '    session = SQLiteSession(user, "talks.db")',
+                "    return await Runner.run(triage, text, session=session)",
+            )
+        )
+    )
+    heard = [segment.name for segment in file.calls[0].segments if segment.carried == "loop"]
+    assert [name for name in heard if name in names] == names
+
+
 CHATS = """
 import google.generativeai as genai
 
