@@ -4,11 +4,12 @@ import ast
 import re
 from collections.abc import Iterator
 
-from charter_engine.analysis.lint.conversations import functions_with_calls, history_in
+from charter_engine.analysis.lint.conversations import history_in, nodes_with_calls
 from charter_engine.analysis.lint.origins import unordered_source
 from charter_engine.analysis.lint.subject import Subject, dotted
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.lint import Finding
+from charter_engine.parser.source.syntax import last_name
 from charter_engine.prompts.parts import is_constant
 
 _CHOICES = re.compile(r"(tools?|functions|examples?|few_?shots?|demos|shots)$", re.IGNORECASE)
@@ -17,50 +18,57 @@ _REWRITING = re.compile(r"thinking|reasoning|tool|\[:")
 _OFFERED = {"tools", "functions"}
 _OFFERING = {"bind_tools", "bind_functions"}
 _SHUFFLES = {"random.shuffle", "random.sample", "random.choices", "shuffle", "sample"}
+_SHUFFLING = {"shuffle", "sample", "choices"}
 
 
 def history_rewritten(subject: Subject) -> Iterator[Finding]:
     """`history-rewritten`: messages that were sent are shortened, emptied or left out later, as
     tool results and thinking often are."""
-    for function in subject.once(functions_with_calls):
-        for node in subject.walk(function):
-            name = _rewritten(subject, node)
-            if name is not None:
-                yield subject.finding(
-                    "history-rewritten",
-                    node.lineno,  # type: ignore[attr-defined]
-                    message=f"messages of {name} are changed after they were sent: what follows "
-                    "them is computed again",
-                    confidence="uncertain",
-                    reason="whether it reaches a prompt is judged by its name",
-                )
+    for node in nodes_with_calls(subject, ast.For, ast.ListComp, ast.Assign):
+        name = _rewritten(subject, node)
+        if name is not None:
+            yield subject.finding(
+                "history-rewritten",
+                node.lineno,
+                message=f"messages of {name} are changed after they were sent: what follows "
+                "them is computed again",
+                confidence="uncertain",
+                reason="whether it reaches a prompt is judged by its name",
+            )
 
 
 def _rewritten(subject: Subject, node: ast.AST) -> str | None:
     """The name of a history whose earlier messages a node changes."""
     if isinstance(node, ast.For):
-        over = history_in(node.iter)
-        names = [part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)]
-        changes = (
-            _changes(part, names[-1]) or _replaces(part, over or "", names[0])
-            for part in subject.walk(node)
-        )
-        return over if over and any(changes) else None
+        return _rewritten_in_loop(subject, node)
     if isinstance(node, ast.ListComp) and _is_older_part(node.generators[0].iter):
         over = history_in(node.generators[0].iter)
         is_changed = not isinstance(node.elt, ast.Name) and _REWRITING.search(ast.unparse(node.elt))
         return over if is_changed else None
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.ListComp):
         over = history_in(node.value.generators[0].iter)
+        if over is None or not any(dotted(target) == over for target in node.targets):
+            return None
         chosen = ast.unparse(node.value.generators[0]) + ast.unparse(node.value.elt)
-        is_same = over is not None and any(dotted(target) == over for target in node.targets)
-        return over if is_same and _REWRITING.search(chosen) else None
+        return over if _REWRITING.search(chosen) else None
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
         message = node.targets[0].value
         is_content = _is_content(node.targets[0].slice)
         if is_content and isinstance(message, ast.Subscript) and not _is_last(message.slice):
             return history_in(message.value)
     return None
+
+
+def _rewritten_in_loop(subject: Subject, node: ast.For) -> str | None:
+    """The history whose messages a loop that goes over them changes."""
+    over = history_in(node.iter)
+    if over is None:
+        return None
+    names = [part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)]
+    changes = (
+        _changes(part, names[-1]) or _replaces(part, over, names[0]) for part in subject.walk(node)
+    )
+    return over if any(changes) else None
 
 
 def _is_older_part(node: ast.expr) -> bool:
@@ -127,13 +135,11 @@ def _is_last(index: ast.expr) -> bool:
 
 def order_changes(subject: Subject) -> Iterator[Finding]:
     """`tool-order-changes`: tools or examples shuffled, sampled, or taken out of a set."""
-    for function in subject.once(functions_with_calls):
-        for node in subject.walk(function):
-            if isinstance(node, ast.Call):
-                yield from _shuffled(subject, node)
-    for node in subject.walk(subject.tree):
-        if isinstance(node, ast.Call):
-            yield from _set_of_tools(subject, node)
+    for node in nodes_with_calls(subject, ast.Call):
+        if last_name(node.func) in _SHUFFLING:
+            yield from _shuffled(subject, node)
+    for node in subject.calls:
+        yield from _set_of_tools(subject, node)
 
 
 def _shuffled(subject: Subject, node: ast.Call) -> Iterator[Finding]:
@@ -149,8 +155,7 @@ def _shuffled(subject: Subject, node: ast.Call) -> Iterator[Finding]:
 
 def _set_of_tools(subject: Subject, node: ast.Call) -> Iterator[Finding]:
     given = [(item.arg, item.value) for item in node.keywords if item.arg in _OFFERED]
-    name = dotted(node.func).rpartition(".")[2]
-    if name in _OFFERING and node.args:
+    if last_name(node.func) in _OFFERING and node.args:
         given.append(("tools", node.args[0]))
     for offered, value in given:
         source = unordered_source(subject, value, node.lineno)

@@ -3,7 +3,14 @@
 import ast
 from collections.abc import Iterator
 
-from charter_engine.analysis.lint.subject import STEPS, FunctionNode, Subject, dotted
+from charter_engine.analysis.lint.subject import (
+    ASSIGNMENTS,
+    STEPS,
+    AssignmentNode,
+    FunctionNode,
+    Subject,
+    dotted,
+)
 
 _SETS = {"set", "frozenset"}
 _OF_SETS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
@@ -100,8 +107,11 @@ def _stored_by_attribute(subject: Subject) -> dict[str, list[ast.expr]]:
     """What the file stores in attributes, by their names."""
     found: dict[str, list[ast.expr]] = {}
     for node in subject.walk(subject.tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if type(node) not in ASSIGNMENTS:
+            continue
+        assert isinstance(node, AssignmentNode)
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if node.value is not None:
             for name in {one.attr for one in targets if isinstance(one, ast.Attribute)}:
                 found.setdefault(name, []).append(node.value)
     return found

@@ -1,6 +1,7 @@
 """Where strings stand in a source, so that one can be rewritten and the rest left as it is."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
@@ -13,6 +14,8 @@ from charter_engine.parser.source.syntax import last_name
 
 NO_NAMES = frozenset(("value", "kind", "type_comment"))
 """Fields of nodes that hold texts which are no names."""
+BLANK_LINE = {True: re.compile(r"(\n[ \t]*\n\s*)"), False: re.compile(r"((?:\\n){2,})")}
+"""What separates paragraphs, in a string of several lines and in one of one line."""
 
 
 class Passage(NamedTuple):
@@ -24,8 +27,8 @@ class Passage(NamedTuple):
 
 @lru_cache(maxsize=1)
 def prompt_strings(path: str, source: str) -> list[Passage]:
-    """The strings of a source that a prompt may stand in, the last first: f-strings, and templates
-    that are used once. Raises `Unreadable`."""
+    """The strings of several paragraphs of a source that a prompt may stand in, the last first:
+    f-strings, and templates that are used once. Raises `Unreadable`."""
     nodes = walk(tree_of(path, source))
     return placed(source, [*formatted_strings(nodes), *templates_used_once(nodes)])
 
@@ -40,7 +43,7 @@ def tree_of(path: str, source: str) -> ast.Module:
 
 def formatted_strings(nodes: Iterable[ast.AST]) -> list[ast.expr]:
     """The f-strings among the nodes of a source, without those that stand in another's fields."""
-    found = [node for node in nodes if isinstance(node, ast.JoinedStr)]
+    found = [node for node in nodes if type(node) is ast.JoinedStr]
     inside = {part for node in found for part in walk(node)[1:]}
     return [node for node in found if node not in inside]
 
@@ -51,12 +54,12 @@ def templates_used_once(nodes: Collection[ast.AST]) -> list[ast.expr]:
     formatted = {
         last_name(node.value)
         for node in nodes
-        if isinstance(node, ast.Attribute) and node.attr == "format"
+        if type(node) is ast.Attribute and node.attr == "format"
     }
     texts = {
         target.id: node.value
         for node in nodes
-        if isinstance(node, ast.Assign)
+        if type(node) is ast.Assign
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
         for target in node.targets
@@ -79,8 +82,9 @@ def mentioned(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def placed(source: str, nodes: list[ast.expr]) -> list[Passage]:
-    """Where some expressions of a source stand, the last first. Those are left out whose text is
-    another's, as it may be in a source that was lowered to an older syntax."""
+    """Where those of some strings of a source stand that have several paragraphs, the last first.
+    Those are left out whose text is another's, as it may be in a source that was lowered to an
+    older syntax."""
     lines = source.split("\n")
     starts = [0]
     for line in lines:
@@ -100,9 +104,14 @@ def placed(source: str, nodes: list[ast.expr]) -> list[Passage]:
     told = [
         passage
         for passage, node in zip(found, nodes, strict=True)
-        if says(source[passage.start : passage.end], node)
+        if has_paragraphs(source[passage.start : passage.end])
+        and says(source[passage.start : passage.end], node)
     ]
     return sorted(told, key=lambda passage: passage.start, reverse=True)
+
+
+def has_paragraphs(text: str) -> bool:
+    return any(pattern.search(text) for pattern in BLANK_LINE.values())
 
 
 def says(text: str, node: ast.expr) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from charter_engine.analysis.lint.passages import prompt_strings
+from charter_engine.analysis.lint.passages import BLANK_LINE, prompt_strings
 from charter_engine.contracts.graph import Call
 
 _POINTS_ELSEWHERE = re.compile(
@@ -18,7 +18,6 @@ _POINTS_ELSEWHERE = re.compile(
 )
 _FOLLOWING = re.compile(r"\bfollowing\b", re.IGNORECASE)
 _FIELD = re.compile(r"(?<!\{)\{(?!\{)([^{}!:]*)(?:![rsa])?(?::[^{}]*)?\}(?!\})")
-_BLANK_LINE = {True: re.compile(r"(\n[ \t]*\n\s*)"), False: re.compile(r"((?:\\n){2,})")}
 
 FormattedPart = cst.BaseFormattedStringContent
 Paragraph = tuple[FormattedPart, ...]
@@ -30,9 +29,8 @@ def constant_text_first(call: Call, source: str) -> str:
     reordering = ConstantTextFirst(call)
     # The last comes first, so that the places of the others stay what they are.
     for start, end in prompt_strings(call.path, source):
-        if _has_blank_line(source[start:end]):
-            string = cst.parse_expression(f"({source[start:end]})")
-            source = source[:start] + _code(reordering.reordered(string))[1:-1] + source[end:]
+        string = cst.parse_expression(f"({source[start:end]})")
+        source = source[:start] + _code(reordering.reordered(string))[1:-1] + source[end:]
     return source
 
 
@@ -92,7 +90,7 @@ class ConstantTextFirst(cst.CSTTransformer):
         fields = {field.strip() for field in _FIELD.findall(text)}
         if not fields or not all(self._belongs(piece) for piece in _FIELD.split(text)[::2]):
             return None
-        pieces = _BLANK_LINE[len(string.quote) == 3].split(text)
+        pieces = BLANK_LINE[len(string.quote) == 3].split(text)
         paragraphs, separators = pieces[::2], pieces[1::2]
         order = _constant_first([bool(_FIELD.search(paragraph)) for paragraph in paragraphs])
         if not _may_move(paragraphs, order):
@@ -116,10 +114,6 @@ class ConstantTextFirst(cst.CSTTransformer):
 
 def _code(node: cst.CSTNode) -> str:
     return cst.Module([]).code_for_node(node)
-
-
-def _has_blank_line(text: str) -> bool:
-    return any(pattern.search(text) for pattern in _BLANK_LINE.values())
 
 
 def _fills(kind: str) -> bool:
@@ -148,7 +142,7 @@ def _paragraphs(
         if not isinstance(part, cst.FormattedStringText):
             paragraphs[-1].append(part)
             continue
-        pieces = _BLANK_LINE[multiline].split(part.value)
+        pieces = BLANK_LINE[multiline].split(part.value)
         for index, piece in enumerate(pieces):
             if index % 2:
                 separators.append(piece)

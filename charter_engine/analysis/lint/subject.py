@@ -16,6 +16,10 @@ from charter_engine.prompts.parts import LABEL_CHARACTERS, is_constant, messages
 Seen = TypeVar("Seen")
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+AssignmentNode = ast.Assign | ast.AnnAssign
+FUNCTIONS = frozenset((ast.FunctionDef, ast.AsyncFunctionDef))
+ASSIGNMENTS = frozenset((ast.Assign, ast.AnnAssign))
+IMPORTS = frozenset((ast.Import, ast.ImportFrom))
 STEPS = 4
 """Assumed: names and helpers that a value goes through; each multiplies what is looked at."""
 
@@ -34,6 +38,10 @@ class Subject:
     least_tokens: int = 8
     lines: tuple[str, ...] = field(init=False)
     _walked: dict[ast.AST, tuple[ast.AST, ...]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
+
+    _assigned: dict[ast.AST, dict[str, list[AssignmentNode]]] = field(
         init=False, default_factory=dict, repr=False, compare=False
     )
 
@@ -70,7 +78,13 @@ class Subject:
 
     @cached_property
     def functions(self) -> tuple[FunctionNode, ...]:
-        return tuple(node for node in self.walk(self.tree) if isinstance(node, FunctionNode))
+        nodes: Any = [node for node in self.walk(self.tree) if type(node) in FUNCTIONS]
+        return tuple(nodes)
+
+    @cached_property
+    def calls(self) -> tuple[ast.Call, ...]:
+        """The calls of the file, of functions of any kind."""
+        return tuple(node for node in self.walk(self.tree) if type(node) is ast.Call)
 
     @cached_property
     def imports(self) -> dict[str, str]:
@@ -80,7 +94,7 @@ class Subject:
             if isinstance(node, ast.ImportFrom)
             else alias.name
             for node in self.walk(self.tree)
-            if isinstance(node, ast.Import | ast.ImportFrom)
+            if type(node) in IMPORTS and isinstance(node, ast.Import | ast.ImportFrom)
             for alias in node.names
             if alias.asname
         }
@@ -113,7 +127,7 @@ class Subject:
                 item = item.value
             if not isinstance(item, ast.Name) or function is None:
                 break
-            assigned = _assigned(self.walk(function), item.id, line)
+            assigned = _last(self.assigned(function).get(item.id, ()), line)
             if assigned is not None and isinstance(node, ast.Subscript):
                 assigned = _member(assigned, node.slice)
             if assigned is None:
@@ -121,9 +135,16 @@ class Subject:
             node = assigned
         return node
 
+    def assigned(self, function: FunctionNode) -> dict[str, list[AssignmentNode]]:
+        """What a function assigns to names, by these."""
+        found = self._assigned.get(function)
+        if found is None:
+            found = self._assigned[function] = assigned_in(self.walk(function))
+        return found
+
     def constants(self, name: str) -> list[ast.expr]:
         """What the file's top level gives a name."""
-        value = _assigned(self.tree.body, name, len(self.lines))
+        value = _last(assigned_in(self.tree.body).get(name, ()), len(self.lines))
         return [value] if value is not None else []
 
     def filled(self, call: Call) -> Iterator[tuple[int, Segment]]:
@@ -196,19 +217,23 @@ def _is_cue(segment: Segment) -> bool:
     return "\n" not in segment.text.strip() and segment.text.rstrip().endswith(":")
 
 
-def _assigned(nodes: Iterable[ast.AST], name: str, line: int) -> ast.expr | None:
-    found: ast.expr | None = None
+def assigned_in(nodes: Iterable[ast.AST]) -> dict[str, list[AssignmentNode]]:
+    """The assignments among some nodes, by the names that they are to."""
+    found: dict[str, list[AssignmentNode]] = {}
     for node in nodes:
-        if (
-            not isinstance(node, ast.Assign | ast.AnnAssign)
-            or node.lineno > line
-            or node.value is None
-        ):
+        if type(node) not in ASSIGNMENTS:
             continue
+        assert isinstance(node, AssignmentNode)
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            found = node.value
+        for name in {target.id for target in targets if isinstance(target, ast.Name)}:
+            found.setdefault(name, []).append(node)
     return found
+
+
+def _last(assignments: Sequence[AssignmentNode], line: int) -> ast.expr | None:
+    """What the last of some assignments gives that stand up to a line."""
+    given = (node.value for node in reversed(assignments) if node.lineno <= line)
+    return next((value for value in given if value is not None), None)
 
 
 def _member(node: ast.expr, key: ast.expr) -> ast.expr | None:

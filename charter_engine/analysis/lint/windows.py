@@ -4,12 +4,13 @@ import ast
 from collections.abc import Iterator
 
 from charter_engine.analysis.lint.conversations import (
-    functions_with_calls,
     history_in,
     names_history,
+    nodes_with_calls,
 )
 from charter_engine.analysis.lint.subject import Subject, dotted
 from charter_engine.contracts.lint import Finding
+from charter_engine.parser.source.syntax import last_name
 
 _TRIMMING = {"trim_messages", "truncate_messages", "trim_history", "truncate_history"}
 _BOUNDED = {
@@ -23,6 +24,7 @@ _BOUNDED = {
     "SlidingWindowConversationManager",
 }
 """Memories of LangChain, LlamaIndex, AutoGen and Strands that keep a part of a conversation."""
+_CUTTING = (ast.Call, ast.Delete, ast.Subscript, ast.For, ast.Assign, ast.AnnAssign)
 
 
 def history_cut(subject: Subject) -> Iterator[Finding]:
@@ -30,14 +32,12 @@ def history_cut(subject: Subject) -> Iterator[Finding]:
     `x[1:-n] = []`, `trim_messages(x)`, `deque(maxlen=n)`, the newest up to a budget, for what a
     prompt is made of; and the frameworks' memories that keep a window."""
     told: set[tuple[str, int]] = set()
-    for function in subject.once(functions_with_calls):
-        for node in subject.walk(function):
-            if isinstance(node, ast.stmt | ast.expr):
-                name = _cut(subject, node)
-                if name is not None and names_history(name):
-                    told.add((name, node.lineno))
-    for node in subject.walk(subject.tree):
-        if isinstance(node, ast.Call) and (name := _bounded_memory(node)):
+    for node in nodes_with_calls(subject, *_CUTTING):
+        name = _cut(subject, node)
+        if name is not None and names_history(name):
+            told.add((name, node.lineno))
+    for node in subject.calls:
+        if name := _bounded_memory(node):
             told.add((name, node.lineno))
     for name, line in sorted(told, key=lambda item: (item[1], item[0])):
         yield subject.finding(
@@ -51,8 +51,9 @@ def history_cut(subject: Subject) -> Iterator[Finding]:
 
 def _bounded_memory(node: ast.Call) -> str:
     """The name of a memory that keeps a window, or of a trimmer that is part of a chain."""
-    path = dotted(node.func).removesuffix(".from_defaults")
-    name = path.rpartition(".")[2]
+    name = last_name(node.func)
+    if name == "from_defaults":
+        name = dotted(node.func).removesuffix(".from_defaults").rpartition(".")[2]
     is_trimmer = name == "trim_messages" and not node.args
     return name if name in _BOUNDED or is_trimmer else ""
 
@@ -103,7 +104,7 @@ def _cut_by_assignment(node: ast.Assign | ast.AnnAssign) -> str | None:
 
 
 def _cut_by_call(subject: Subject, node: ast.Call) -> str | None:
-    name = dotted(node.func).rpartition(".")[2]
+    name = last_name(node.func)
     if name in _TRIMMING and node.args:
         return history_in(node.args[0])
     if name == "islice" and len(node.args) > 2 and _is_counted_back(subject, node.args[1]):
