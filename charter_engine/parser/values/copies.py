@@ -39,7 +39,9 @@ def copied_by(receiver: Value, shape: CallShape) -> Value | None:
     if not shape.positional or not (shape.callee or shape.path == ("dict",)):
         return None
     first = shape.positional[0][1]
-    is_copying = any(isinstance(kind, External) and kind.dotted in COPYING for kind in shape.callee)
+    is_copying = External in map(type, shape.callee) and any(
+        isinstance(kind, External) and kind.dotted in COPYING for kind in shape.callee
+    )
     return first if is_copying or shape.path == ("dict",) else None
 
 

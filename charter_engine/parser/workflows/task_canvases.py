@@ -128,7 +128,7 @@ def is_task(definition: FunctionDefinition) -> bool:
 
 def is_composing(shape: CallShape) -> bool:
     """Whether a call is one of the functions of Celery's that put canvases together."""
-    return any(
+    return External in map(type, shape.callee) and any(
         isinstance(kind, External)
         and kind.dotted.startswith("celery.")
         and kind.dotted.rpartition(".")[2] in COMPOSING
