@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -10,7 +11,7 @@ from charter_engine.contracts.graph import Segment
 from charter_engine.parser.interpreting.defaults import reads_environment
 from charter_engine.parser.model_calls.findings import Site
 from charter_engine.parser.source.symbols import FunctionDefinition, walk
-from charter_engine.parser.source.syntax import names_stored
+from charter_engine.parser.source.syntax import last_name, names_stored
 
 Lines = tuple[int, int]
 
@@ -80,16 +81,57 @@ def gives_same(call: ast.expr, loop: ast.AST | None) -> bool:
     """Whether a call gives what no turn of the loop around it changes."""
     if loop is None or not isinstance(call, ast.Call):
         return False
-    names = names_stored(loop) | added_to(loop)
+    names = changed_in(loop)
     given = (*call.args, *(word.value for word in call.keywords))
     return not any(reads(argument, names) for argument in given)
 
 
+PUTTING_TOGETHER = frozenset("format join replace strip".split())
+"""Methods that make of the same texts the same text."""
+
+
+@lru_cache(maxsize=1024)
+def changed_in(loop: ast.AST) -> frozenset[str]:
+    """The names that may stand for something else in each turn of a loop: what it adds to, and what
+    it assigns, but for what it puts together anew of the same."""
+    added = added_to(loop)
+    names = names_stored(loop) | added
+    made = {name: value for name, value in made_once(loop).items() if name not in added}
+    while same := {name for name, value in made.items() if puts_together(value, names)} & names:
+        names -= same
+    return names
+
+
+def made_once(loop: ast.AST) -> dict[str, ast.expr]:
+    """What one assignment alone gives a name in a loop."""
+    stored = Counter(
+        one.id for one in walk(loop) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+    )
+    return {
+        one.targets[0].id: one.value
+        for one in walk(loop)
+        if isinstance(one, ast.Assign)
+        and isinstance(one.targets[0], ast.Name)
+        and stored[one.targets[0].id] == 1
+    }
+
+
+def puts_together(value: ast.expr, names: frozenset[str]) -> bool:
+    """Whether an expression makes the same of what none of the names stands for: a text, or an
+    object of a class."""
+    calls = (one.func for one in walk(value) if isinstance(one, ast.Call))
+    made = map(last_name, calls)
+    is_plain = all(name in PUTTING_TOGETHER or name[:1].isupper() for name in made)
+    return is_plain and not reads(value, names)
+
+
 @lru_cache(maxsize=1024)
 def added_to(loop: ast.AST) -> frozenset[str]:
-    """The names of what a loop adds to: `messages.append(error)`."""
+    """The names of what a loop adds to: `messages.append(error)`; what it makes of a class of a
+    module adds to none."""
     called = (one.func for one in walk(loop) if isinstance(one, ast.Call))
-    receivers = (one.value for one in called if isinstance(one, ast.Attribute))
+    methods = (one for one in called if isinstance(one, ast.Attribute))
+    receivers = (one.value for one in methods if not one.attr[:1].isupper())
     named = (one for one in receivers if isinstance(one, ast.Name | ast.Attribute))
     return frozenset(map(ast.unparse, named))
 

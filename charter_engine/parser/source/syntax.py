@@ -159,7 +159,19 @@ def leaves(body: list[ast.stmt], by: tuple[type[ast.stmt], ...]) -> bool:
                 return True
         if isinstance(statement, LOOPS) and leaves(statement.body, (ast.Return,)):
             return True
+        if isinstance(statement, ast.If) and leaves_or_turns(statement, by):
+            return True
     return False
+
+
+def leaves_or_turns(statement: ast.If, by: tuple[type[ast.stmt], ...]) -> bool:
+    """Whether each branch of an `if` is left, one of them by such a statement, and others perhaps
+    for the next turn of the loop around it."""
+    branches = (statement.body, statement.orelse)
+    either = (*by, ast.Continue)
+    return all(leaves(branch, either) for branch in branches) and any(
+        leaves(branch, by) for branch in branches
+    )
 
 
 BLOCKS = by_kind(

@@ -128,3 +128,47 @@ def test_a_loop_that_calls_another_function_in_each_turn_repeats_none(
     source = STEPS.replace("STEPS", steps).replace("STEP", step).replace("GO", go)
     calls = {call.function: call for call in compiled(ASK + source).calls}
     assert [bool(calls[name].repeated_by) for name in ("plan", "write")] == [False, repeats]
+
+
+CHECKED = """
+from google import genai
+from google.genai import types
+
+def listed(names):
+    return ", ".join(names)
+
+def tell(topic, names):
+    known = listed(names)
+    for attempt in range(3):
+        SENT
+        said = genai.Client().models.generate_content(model="m", contents=prompt, config=config)
+        KEPT
+        if len(said.text) > 20:
+            return said.text
+        else:
+            if attempt < 2:
+                LEFT
+            else:
+                return topic
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept", "left", "repeats"),
+    [
+        ('prompt = f"Tell all of {known}"', "", "continue", False),
+        ('prompt = "Tell all of {}".format(known)', "", "continue", False),
+        ('prompt = f"Tell all of {known}"', "", "print(attempt)", True),
+        ('prompt = f"Tell all of {known} {attempt}"', "", "continue", True),
+        ('prompt = f"Tell all of {listed(names)}"', "", "continue", True),
+        ('prompt = f"Tell all of {known}"', "known = f'{known} {said.text}'", "continue", True),
+        ('prompt = f"Tell all of {known}"', "prompt += said.text", "continue", True),
+    ],
+)
+def test_a_loop_that_puts_together_the_same_until_the_answer_is_long_enough_repeats_nothing(
+    sent: str, kept: str, left: str, repeats: bool
+) -> None:
+    config = "config = types.GenerateContentConfig(temperature=0.3)"
+    sent = f"{config}\n        {sent}"
+    source = CHECKED.replace("SENT", sent).replace("KEPT", kept).replace("LEFT", left)
+    assert is_repeated(source) is repeats
