@@ -113,7 +113,7 @@ class Starts:
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
         try:
-            self.evaluator.walker.execute(frame, module.tree.body)
+            self.run_statements(frame)
         except RecursionError:
             self.progress.stop(deep=True)
         put_back(self.memory, frame.absent)
@@ -124,6 +124,13 @@ class Starts:
         self.memory.globals[module.path] = frame.names
         self.memory.opened_modules.add(module.path)
         self.evaluator.names.forget()
+
+    def run_statements(self, frame: Frame) -> None:
+        """Run a top level. What it calls finds the names that the statements before have left."""
+        for statement in frame.module.tree.body:
+            if not self.evaluator.walker.execute(frame, [statement]):
+                return
+            self.memory.globals[frame.module.path] = frame.names
 
     def note_in_vain(self, module: Module, taken: int) -> None:
         """Keep that a top level came to no model, where it took many steps or all that it had."""

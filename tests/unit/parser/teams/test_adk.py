@@ -292,6 +292,29 @@ def test_a_runner_of_functions_alone_asks_no_model_by_itself() -> None:
     assert lines(compiled(f"{written.rstrip()}{run}")) == []
 
 
+BEHIND_A_BRANCH = """
+if __debug__:
+    print("Ready.")
+
+root_agent ="""
+
+RUN_AT_ONCE = """
+if __name__ == "__main__":
+    import asyncio
+    from google.adk import Runner
+
+    async def main():
+        Runner(node=root_agent).run(new_message="Write.")
+
+    asyncio.run(main())
+"""
+
+
+def test_what_a_file_runs_that_has_branched_before_is_what_it_has_made() -> None:
+    written = WORKFLOW.replace("EDGES", "(START, check, join)").rstrip()
+    assert lines(compiled(written.replace("\nroot_agent =", BEHIND_A_BRANCH) + RUN_AT_ONCE)) == []
+
+
 COURSE = """
 from google.adk.agents import BaseAgent, LlmAgent
 
