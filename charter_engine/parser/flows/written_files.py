@@ -147,8 +147,9 @@ class WrittenFiles:
 
     def keep_record(self, node: ast.expr, path: str, dumped: Value) -> None:
         """Keep the record that a place of the source dumps into a file, by its fields."""
-        is_record = dumped.box is not None and dumped.box.kind == "dict" and dumped.box.rest is None
-        held = dumped if is_record else UNKNOWN
+        box = dumped.box
+        is_known = box is not None and (box.rest is None or box.keys is not None)
+        held = dumped if box is not None and box.kind == "dict" and is_known else UNKNOWN
         self.records.setdefault(PurePath(path).name, {})[id(node)] = held
 
     def record_in(self, path: str, answers: Origins) -> Value | None:
@@ -205,7 +206,9 @@ def found_in(record: Value, answers: Origins, depth: int = 0) -> Value:
     fields = {name: found_in(held, answers, depth + 1) for name, held in box.fields.items()}
     items = [replace(one, value=found_in(one.value, answers, depth + 1)) for one in box.items]
     rest = found_in(box.rest, answers, depth + 1) if box.rest is not None else None
-    return replace(record, origins=origins, box=Box(box.kind, items, fields, rest))
+    keys = found_in(box.keys, answers, depth + 1) if box.keys is not None else None
+    found = Box(box.kind, items, fields, rest, keys=keys)
+    return replace(record, origins=origins, box=found)
 
 
 def record_told(text: Value) -> Value:

@@ -334,3 +334,36 @@ def test_a_record_whose_text_is_written_is_read_by_its_fields(write: str, read: 
     file = compiled(ASK + TOLD.replace("WRITE", write).replace("WORK", read, 1))
     title = next(call for call in file.calls if call.function == "look")
     assert len(title.depends_on) == 1
+
+
+KEYED = """
+import json, requests
+
+def find(url):
+    found = {"landing": url}
+    for link in json.loads(ask(f"Choose the links of {url}"))["links"]:
+        found[link["kind"]] = requests.get(link["url"]).text
+    with open("found.json", "w") as file:
+        json.dump(found, file)
+
+def write():
+    with open("found.json") as file:
+        found = json.load(file)
+    return ask(f"Write of this: {READ}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "reaches"),
+    [
+        ("found['about']", False),
+        ("list(found.values())", False),
+        ("list(found)", True),
+        ("[name for name, text in found.items()]", True),
+    ],
+)
+def test_of_a_record_under_keys_that_a_model_chose_these_alone_are_its_answer(
+    read: str, reaches: bool
+) -> None:
+    calls = {call.function: call for call in compiled(ASK + KEYED.replace("READ", read)).calls}
+    assert bool(calls["write"].depends_on) is reaches
