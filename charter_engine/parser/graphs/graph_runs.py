@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
+from charter_engine.parser.flows.edges import EARLIER_RUN, in_round, value_in_round, with_origins
 from charter_engine.parser.graphs.frameworks import SharedStates, in_state
 from charter_engine.parser.graphs.inner_graphs import builder_run
 from charter_engine.parser.graphs.kept_graphs import (
@@ -18,6 +18,7 @@ from charter_engine.parser.graphs.kept_graphs import (
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.origins import Origins
 from charter_engine.parser.values.values import UNKNOWN, Box, Value
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class GraphRuns:
         self.graph = analysis.program.graph
         self.modules = analysis.program.modules.values()
         self.memory = analysis.memory
+        self.findings = analysis.findings
         self.progress = analysis.progress
         self.states = states
 
@@ -43,6 +45,7 @@ class GraphRuns:
         builder = builder_run(graph, frame.module, shape.node) if graph is not None else ""
         if graph is None or builder not in graph.builders.keys:
             return None
+        self.findings.reached += 1
         beside = fanout_at(frame, shape.node)
         if beside is not None:
             self.memory.beside |= dict.fromkeys(graph.inside_of([builder]), beside)
@@ -53,15 +56,30 @@ class GraphRuns:
         held = self.memory.left.setdefault(f"{builder}/START", Box("dict"))
         begun = self.memory.begun.setdefault(f"{builder}/START", {}) if given.box else {}
         is_record = given.box is not None and given.box.kind == "object"
-        for key, value in given.box.fields.items() if given.box is not None else ():
-            if is_record and is_blank(value):
+        for key, written in given.box.fields.items() if given.box is not None else ():
+            if is_record and is_blank(written):
                 continue
+            value = self.as_before(builder, written)
             begun[key] = join(begun.get(key), value, key)
             before = held.fields.get(key)
             if before is None or not value.all_origins() <= before.all_origins():
                 self.memory.changes += 1
                 self.memory.note_spoken(key, value)
                 held.fields[key] = join(before, in_state(value), key)
+
+    def as_before(self, builder: str, given: Value) -> Value:
+        """What a graph is given, with what its own nodes left in it as of an earlier run."""
+        assert self.graph is not None
+        inside = self.graph.inside_of([builder])
+        sites = self.findings.sites
+        made = {
+            number
+            for number in (origin.chain[0][0] for origin in given.all_origins())
+            if number in sites and not inside.isdisjoint(sites[number].starts)
+        }
+        if not made:
+            return given
+        return with_origins(given, lambda origins: in_earlier_run(origins, made))
 
     def carry_on(self) -> None:
         """Let graphs begin with the conversations that their runs before ended with, where a
@@ -90,6 +108,12 @@ class GraphRuns:
             for key, value in box.fields.items() if box is not None else ():
                 fields[key] = join(fields.get(key), value_in_round(value, round_number), key)
         return fields
+
+
+def in_earlier_run(origins: Origins, made: Collection[int]) -> Origins:
+    """Outputs, those of the calls in `made` as of an earlier run of the program."""
+    earlier = frozenset(origin for origin in origins if origin.chain[0][0] in made)
+    return (origins - earlier) | in_round(earlier, EARLIER_RUN)
 
 
 def is_blank(value: Value) -> bool:
