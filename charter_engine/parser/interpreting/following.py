@@ -179,6 +179,8 @@ class Follower:
         inner = self.enter(
             frame, function, given, holder, is_called=is_called, call=node, is_taken=is_taken
         )
+        if self.findings.reached != reached:
+            self.findings.leading.add(id(node))
         if self.evaluator.queues.hands_out(function.definition):
             self.findings.handed_out.add(id(node))
         if asked is not None and not self.findings.are_judged:

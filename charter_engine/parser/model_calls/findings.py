@@ -164,9 +164,9 @@ class Findings:
     start, `turning` the handlers that messages come back to.
     `guessed` are the sites that evidence alone spoke for before all modules had been run, and
     nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
-    something else. `reached_from` are the sites by the functions in their `starts`, `taken` those
-    whose answers a routine takes out of queues; `handed_out` are calls, by the identity of their
-    nodes, that give what others were answered.
+    something else, `leading` those that were followed to a model. `reached_from` are the sites by
+    the functions in their `starts`, `taken` those whose answers a routine takes out of queues;
+    `handed_out` are calls, by the identity of their nodes, that give what others were answered.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -191,6 +191,7 @@ class Findings:
     turning: set[FunctionDefinition] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)
     disproved: set[int] = field(default_factory=set)
+    leading: set[int] = field(default_factory=set)
     reached_from: dict[str, set[int]] = field(default_factory=dict)
     handed_out: set[int] = field(default_factory=set)
     taken: dict[FunctionDefinition, set[int]] = field(default_factory=dict)

@@ -123,7 +123,9 @@ class SiteRecorder:
         number = self.findings.site_numbers.setdefault(id(node), len(self.findings.site_numbers))
         site = self.findings.sites.get(number)
         self.findings.reached += 1
-        self.findings.guessed.discard(number)
+        is_guess = family == evidence.EVIDENCE.name and frame.caller is None
+        if not is_guess or id(node) not in self.findings.leading:
+            self.findings.guessed.discard(number)
         if site is None:
             site = self.findings.sites[number] = Site(
                 number, node, frame.module, frame.function, family, kind, why
