@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Set
 from dataclasses import replace
 
 from charter_engine.parser.graphs.inner_graphs import INVOKING
@@ -56,6 +57,10 @@ EVIDENCE = Family(
         "system_message",
         "system_msg",
         "prompt",
+        "user_prompt",
+        "user_message",
+        "user_msg",
+        "user_input",
         "messages",
         "message",
         "query",
@@ -68,8 +73,19 @@ EVIDENCE = Family(
         "system_prompt": "system",
         "system_message": "system",
         "system_msg": "system",
+        "user_prompt": "user",
+        "user_message": "user",
+        "user_msg": "user",
+        "user_input": "user",
     },
 )
+
+SYSTEM = frozenset(name for name, role in EVIDENCE.roles.items() if role == "system")
+
+BESIDE_USER = replace(
+    EVIDENCE, prompt=(*EVIDENCE.prompt, "user"), roles={**EVIDENCE.roles, "user": "user"}
+)
+"""Of what is given rules, and what these are for as `user`, which is a person's name otherwise."""
 
 
 def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
@@ -79,10 +95,18 @@ def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     if score < ENOUGH:
         return None
     both = both_given(shape, catalogue.evidence)
-    family = EVIDENCE if both is None else replace(EVIDENCE, positional=both)
+    family = family_of(shape.keyword_names)
+    family = family if both is None else replace(family, positional=both)
     return Recognition(
         family, "; ".join(reasons) + f" (evidence {score}, {ENOUGH} needed)", by_evidence=True
     )
+
+
+def family_of(given: Set[str]) -> Family:
+    """How what a call is given by these names makes its prompt."""
+    is_asked = "user" in given and not SYSTEM.isdisjoint(given)
+    is_asked = is_asked and given.isdisjoint({*EVIDENCE.prompt} - SYSTEM)
+    return BESIDE_USER if is_asked else EVIDENCE
 
 
 def weigh(  # noqa: PLR0911 - the first rule that applies decides
@@ -223,6 +247,8 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
         return f"the receiver is a {look_alike}"
     if not verb or shape.verb[:1].isupper():
         return ""
+    if verb[0] == "with" and len(shape.path) > 1:
+        return "it sets something of what it is called on"
     asks = not (words.function_strong.isdisjoint(verb) and words.function_weak.isdisjoint(verb))
     makes = not asks and not words.function_making.isdisjoint(verb)
     if makes or not (asks or concerns_model(shape, catalogue)):

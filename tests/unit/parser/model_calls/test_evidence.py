@@ -818,3 +818,46 @@ def test_an_object_of_a_class_that_stands_before_a_model_is_asked(
         """
     )
     assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "roles"),
+    [
+        ("system=RULES, user=asked", {"system", "user"}),
+        ("system_prompt=RULES, user=asked, model='m'", {"system", "user"}),
+        ("system_prompt=RULES, user_prompt=asked", {"system", "user"}),
+        ("user_message=asked", {"user"}),
+        ("prompt=asked, user=person", {None}),
+        ("system=RULES, messages=asked, user=person", {"system", None}),
+    ],
+)
+def test_what_a_user_says_is_part_of_a_prompt(given: str, roles: set[str | None]) -> None:
+    call = only(
+        compiled(
+            f"""
+            from shop.llm import call_llm
+
+            RULES = "You are a careful planner of long journeys."
+
+            def plan(place, person):
+                asked = f"Plan a journey to {{place}} with all its changes of trains."
+                return call_llm({given})
+            """
+        )
+    )
+    assert {segment.role for segment in call.segments} == roles
+    names = [segment.name for segment in call.segments if segment.kind == "variable"]
+    assert names == ["place"]
+
+
+def test_setting_a_model_asks_none() -> None:
+    file = compiled(
+        """
+        from house.chat import HouseLLM
+
+        def plan(place):
+            llm = HouseLLM(system_message="You plan long journeys.").with_model("openai", "gpt-4o")
+            return llm.generate(f"Plan a journey to {place} and back.")
+        """
+    )
+    assert lines(file) == [6]
