@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, lines
 
 WAYS = {
     "a runner of tools": (
@@ -215,3 +215,22 @@ def test_each_task_of_a_workflow_is_a_call() -> None:
 def test_a_pipeline_for_anything_but_text_asks_no_model(task: str, asks: bool) -> None:
     source = f"from transformers import pipeline\n\nrun = pipeline({task})\nrun('Name a sea.')\n"
     assert bool(compiled(source).calls) is asks
+
+
+def test_a_chat_of_emergent_is_asked_where_a_message_is_sent() -> None:
+    file = compiled(
+        """
+        from emergentintegrations.llm.chat import LlmChat, UserMessage
+
+        async def plan(place):
+            chat = LlmChat(api_key="k", session_id="s", system_message="You plan journeys.")
+            chat = chat.with_model("openai", "gpt-4o")
+            drafted = await chat.send_message(UserMessage(text=f"Plan a journey to {place}."))
+            return await chat.send_message(UserMessage(text="Make it shorter."))
+        """
+    )
+    assert lines(file) == [7, 8]
+    first, second = file.calls
+    assert [segment.role for segment in first.segments] == ["system", "user", "user", "user"]
+    assert edges(file) == {(7, 8, "data")}
+    assert second.segments[0].text == first.segments[0].text
