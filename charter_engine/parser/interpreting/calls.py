@@ -99,7 +99,7 @@ class CallResolver:
             way = "gather" if is_kept(frame, node) else way
         outer, frame.fanout = frame.fanout, way or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
-        if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
+        if is_looked_up(node.func) and isinstance(callee.source, ast.Attribute):
             path = self.program.path_of(callee.source)
         is_itself = holds_kind(callee.types)
         callee, given = of_first_argument(receiver, callee, self.positional(frame, node))
@@ -410,6 +410,15 @@ KNOWN_BY_NAME = (
     | frozenset(("dict", "iter", "partial", "run", "send_event", "send_message", STREAMED))
 )
 """Functions and methods that are known whatever they are called on."""
+
+
+def is_looked_up(function: ast.expr) -> bool:
+    """Whether what is called is kept under a name, or an attribute of a name that is a text:
+    `getattr(llm, method)(prompt)`."""
+    if isinstance(function, ast.Call):
+        return isinstance(function.func, ast.Name) and function.func.id in REFLECTING
+    return isinstance(function, ast.Name)
+
 
 GRAPH = Kind("graph")
 GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_events".split())

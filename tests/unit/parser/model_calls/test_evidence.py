@@ -861,3 +861,24 @@ def test_setting_a_model_asks_none() -> None:
         """
     )
     assert lines(file) == [6]
+
+
+@pytest.mark.parametrize(
+    ("names", "asks"),
+    [
+        ('for name in ("chat", "complete"):', True),
+        ('for name in ["generate"]:', True),
+        ('for name in ("close", "reset"):', False),
+    ],
+)
+def test_a_method_is_looked_up_by_its_name(names: str, asks: bool) -> None:
+    file = compiled(
+        f"""
+        async def tidy(llm, text):
+            {names}
+                if hasattr(llm, name):
+                    answer = await getattr(llm, name)(f"Tidy this text, please: {{text}}")
+                    return answer
+        """
+    )
+    assert lines(file) == ([5] if asks else [])
