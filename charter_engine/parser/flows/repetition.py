@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.flows.fanout import BATCHES
+from charter_engine.parser.flows.left_loops import loops_around
 from charter_engine.parser.graphs.inner_graphs import builder_run
 from charter_engine.parser.graphs.routed_forks import is_shut_out
 from charter_engine.parser.interpreting.frames import Frame, LoopState, outermost
@@ -121,7 +122,8 @@ def loop_of_a_caller(frame: Frame, site: Site) -> Loop | None:
     each of its members."""
     inner, caller = frame, frame.caller
     while caller is not None:
-        turning = [loop for loop in caller.loops if comes_round(loop, site)]
+        loops = loops_around(caller, inner.call) if inner.call is not None else caller.loops
+        turning = [loop for loop in loops if comes_round(loop, site)]
         record = turning[-1].record if turning else None
         if record is not None and record.kind != "cycle" and not only_tries(caller, inner.call):
             return Loop(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.agents.handed_in import runs_what_is_given, tasks_given
 from charter_engine.parser.flows.edge_recorder import Edges, record_fillings
 from charter_engine.parser.flows.fanout import SEVERAL
+from charter_engine.parser.flows.left_loops import loop_around
 from charter_engine.parser.interpreting.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.model_calls import evidence
 from charter_engine.parser.model_calls.catalogue import Family
@@ -133,7 +134,7 @@ class SiteRecorder:
         elif site.family == evidence.EVIDENCE.name != family:
             site.family, site.kind, site.why = family, kind, why
         if frame.loops:
-            site.loop = frame.loops[-1].record
+            site.loop = loop_around(frame, node)
             site.turning = frame.loops[-1].node
             site.retries = all(loop.retries for loop in frame.loops)
         elif frame.function is not None:

@@ -1,5 +1,7 @@
 """Loops that only try again, which repeat nothing."""
 
+from textwrap import indent
+
 import pytest
 
 from tests.unit.parser.compiled import ASK, compiled
@@ -172,3 +174,55 @@ def test_a_loop_that_puts_together_the_same_until_the_answer_is_long_enough_repe
     sent = f"{config}\n        {sent}"
     source = CHECKED.replace("SENT", sent).replace("KEPT", kept).replace("LEFT", left)
     assert is_repeated(source) is repeats
+
+
+LEFT = """
+def run(items, kept):
+    for item in items:
+        BODY
+    return kept
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "repeats"),
+    [
+        ("if item in kept:\n    return ask(f'Praise {item}')", False),
+        ("if item in kept:\n    kept = ask(f'Praise {item}')\n    break", False),
+        (
+            "if item in kept:\n    try:\n        return ask(f'Praise {item}')\n"
+            "    finally:\n        kept.close()",
+            False,
+        ),
+        ("with item:\n    raise ValueError(ask(f'Praise {item}'))", False),
+        ("match item:\n    case 'a':\n        return ask(f'Praise {item}')", False),
+        ("for one in item:\n    kept.append(ask(f'Praise {item}'))\nbreak", True),
+        ("for one in item:\n    kept.append(ask(f'Praise {item}'))\n    break", True),
+        (
+            "if item in kept:\n    try:\n        return ask(f'Praise {item}')\n"
+            "    except ValueError:\n        kept.append(item)",
+            True,
+        ),
+        (
+            "try:\n    return kept[item]\nexcept KeyError:\n    kept[item] = ask(f'Praise {item}')",
+            True,
+        ),
+        ("told = ask(f'Praise {item}')\nif told in kept:\n    continue\nreturn told", True),
+        ("told = ask(f'Praise {item}')\nif told in kept:\n    return told", True),
+    ],
+)
+def test_a_call_that_ends_its_loop_is_not_repeated_by_it(body: str, repeats: bool) -> None:
+    assert is_repeated(LEFT.replace("BODY", indent(body, " " * 8).strip())) is repeats
+
+
+def test_nor_is_what_a_caller_calls_before_it_leaves_its_loop() -> None:
+    source = """
+def praise(item):
+    return ask(f"Praise, in plain words and without any doubt, this one: {item}")
+
+def run(items):
+    for item in items:
+        if len(item) > 3:
+            return praise(item)
+"""
+    assert not is_repeated(source)
