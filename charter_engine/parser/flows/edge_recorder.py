@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser.branches.exclusive_classes import ExclusiveClasses
+from charter_engine.parser.branches.whole_run_ways import WholeRunWays
 from charter_engine.parser.flows.edges import (
     EARLIER_RUN,
     best_flow,
@@ -47,6 +48,7 @@ class EdgeRecorder:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.classes = ExclusiveClasses(analysis.program)
+        self.ways = WholeRunWays()
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
@@ -94,11 +96,13 @@ class EdgeRecorder:
         return self.in_graph(edge) if is_in_run else edge
 
     def possible(self, edge: Edge | None) -> Edge | None:
-        """An edge, unless it joins classes of which a run of the program takes one alone."""
+        """An edge, unless it joins classes, or ways, of which a run of the program takes one
+        alone."""
         if edge is None or edge[0] == edge[1]:
             return edge
-        source, target = (self.findings.sites[number].function for number in edge[:2])
-        return None if self.classes.exclude(source, target) else edge
+        source, target = (self.findings.sites[number] for number in edge[:2])
+        is_apart = self.classes.exclude(source.function, target.function)
+        return None if is_apart or self.ways.exclude(source, target) else edge
 
     def is_in_turn(self, origin: Origin, source: int, target: int) -> bool:
         """Whether an output that is there when a call is made is of the same turn. What one routine
