@@ -43,7 +43,7 @@ from charter_engine.parser.source.symbols import FunctionDefinition, Module, nod
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.values.pieces import pieces_of
-from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value
+from charter_engine.parser.values.values import UNKNOWN, Hole, Instance, Piece, Static, Value
 from charter_engine.parser.workflows.handlers import is_handler
 
 OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
@@ -456,9 +456,10 @@ def added_on_the_way(
     for visit in outcomes[definition][1]:
         for inner in visit.within & found.keys():
             own = set(analysis.findings.parameters.get(inner, {}).values())
+            _, within = outcomes.get(inner, (UNKNOWN, []))
             told = [
                 text_beside(one, own)
-                for one in outcomes[inner][1]
+                for one in within
                 if one.site == visit.site and one.site in found[inner].sites
             ]
             if told:

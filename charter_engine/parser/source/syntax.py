@@ -140,8 +140,12 @@ def pattern_names(pattern: ast.pattern) -> list[str]:
 
 
 def leaves_at_once(body: list[ast.stmt]) -> bool:
-    """Whether a loop's body ends the loop unless something fails: the loop of a retry."""
-    return leaves(body, (ast.Return, ast.Break))
+    """Whether a loop's body ends the loop unless something fails, or goes on with its next turn:
+    the loop of a retry."""
+    by = (ast.Return, ast.Break)
+    return leaves(body, by) or any(
+        isinstance(one, ast.If) and leaves_or_turns(one, by) for one in run_through(body)
+    )
 
 
 LOOPS = ast.For | ast.AsyncFor | ast.While
@@ -150,16 +154,14 @@ LOOPS = ast.For | ast.AsyncFor | ast.While
 def leaves(body: list[ast.stmt], by: tuple[type[ast.stmt], ...]) -> bool:
     """Whether one of such statements ends a body unless something fails; of a loop in it, only a
     `return` does."""
-    for statement in body:
+    for statement in run_through(body):
         if isinstance(statement, by):
             return True
-        if isinstance(statement, ast.Try | ast.With | ast.AsyncWith):
-            inner = statement.body + (statement.orelse if isinstance(statement, ast.Try) else [])
-            if leaves(inner, by):
-                return True
         if isinstance(statement, LOOPS) and leaves(statement.body, (ast.Return,)):
             return True
-        if isinstance(statement, ast.If) and leaves_or_turns(statement, by):
+        if isinstance(statement, ast.If) and all(
+            leaves(branch, by) for branch in (statement.body, statement.orelse)
+        ):
             return True
     return False
 
@@ -172,6 +174,16 @@ def leaves_or_turns(statement: ast.If, by: tuple[type[ast.stmt], ...]) -> bool:
     return all(leaves(branch, either) for branch in branches) and any(
         leaves(branch, by) for branch in branches
     )
+
+
+def run_through(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that a body goes through unless something fails, with those in a `try` or a
+    `with`."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.Try | ast.With | ast.AsyncWith):
+            orelse = statement.orelse if isinstance(statement, ast.Try) else []
+            yield from run_through(statement.body + orelse)
 
 
 BLOCKS = by_kind(
