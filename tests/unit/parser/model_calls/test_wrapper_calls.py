@@ -350,3 +350,40 @@ def test_one_that_sends_a_conversation_by_another_function_is_a_wrapper(
     file = compiled(KEPT.replace("SAID", said))
     assert lines(file) == found
     assert (15, 15, "loop") in edges(file)
+
+
+def test_what_asks_by_a_helper_that_takes_a_state_is_compiled_as_well() -> None:
+    file = compiled("""
+        from openai import OpenAI
+
+        class Agent:
+            def __init__(self):
+                self.client = OpenAI()
+
+            def submit(self, messages):
+                said = self.client.chat.completions.create(model="m", messages=messages)
+                return said.choices[0].message.content
+
+        class Actions:
+            def __init__(self, agent: Agent):
+                self.agent = agent
+
+            def get(self, state):
+                return [self.agent.submit([{"role": "user", "content": state.prompt}])]
+
+        class Search:
+            def __init__(self, actions: Actions):
+                self.actions = actions
+
+            def expand(self, node):
+                return self.actions.get(node.state)
+
+            def search(self, node):
+                path = [node]
+                self.expand(path[-1])
+                return path
+
+        def main(node):
+            return Search(Actions(Agent())).search(node)
+        """)
+    assert lines(file) == [9, 17, 24, 28]
