@@ -24,10 +24,10 @@ def tests_absence(test: ast.expr | str) -> bool:
     return test in (HANDLED, ABSENT)
 
 
-def is_stand_in(node: ast.expr, parents: dict[int, ast.AST]) -> bool:
+def is_stand_in(node: ast.expr, parents: dict[ast.AST, ast.AST]) -> bool:
     """Whether an expression is what stands in for something that may not be there: `stores.get(key)
     or Store()`, `stores.setdefault(key, Store())`, `stores[key] if key in stores else Store()`."""
-    match parents.get(id(node)):
+    match parents.get(node):
         case ast.BoolOp(op=ast.Or(), values=[first, *_]):
             return node is not first
         case ast.Call(func=ast.Attribute(attr="setdefault" | "get"), args=[_, default]):

@@ -7,13 +7,13 @@ import ast
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Set
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.branches.settings import path_to
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import Module, walk
 from charter_engine.parser.source.syntax import leaves, names_stored
+from charter_engine.parser.source.told_once import told_once
 
 if TYPE_CHECKING:
     from charter_engine.parser.model_calls.findings import Site
@@ -106,7 +106,7 @@ def changing_at(site: Site) -> Set[str]:
     return twice | set_by_functions(site.module)
 
 
-@lru_cache(maxsize=256)
+@told_once
 def set_by_functions(module: Module) -> frozenset[str]:
     """The globals that a module's functions set, and the attributes that are set in it."""
     nodes = walk(module.tree)

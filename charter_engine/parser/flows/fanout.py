@@ -90,7 +90,7 @@ def delayed_way(path: tuple[str, ...]) -> str | None:
 def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bool:
     """Whether a function waits for several things together, itself or by one of `helpers`."""
     names = names_called(definition)
-    return not names.isdisjoint(GATHERING) or not names.isdisjoint(helpers)
+    return not GATHERING.isdisjoint(names) or any(one in helpers for one in names)
 
 
 def is_gathered(frame: Frame, node: ast.Call, callee: Value, function: FunctionDefinition) -> bool:
@@ -117,7 +117,7 @@ USED_AT_ONCE = (
 def is_used_at_once(frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:
     """Whether what a call gives is no coroutine that is awaited later: it is gone through, or parts
     of it are read, there or by its name."""
-    parent = frame.module.parents.get(id(node))
+    parent = frame.module.parents.get(node)
     if isinstance(parent, ast.Assign):
         names = {target.id for target in parent.targets if isinstance(target, ast.Name)}
         return not names.isdisjoint(names_read_into(function))
@@ -146,7 +146,7 @@ def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
     for kind in callee.types:
         if not isinstance(kind, Function) or not is_task(kind.definition):
             return None
-    parent = frame.module.parents.get(id(node))
+    parent = frame.module.parents.get(node)
     is_waited_for = isinstance(parent, ast.Await | ast.Attribute)
     return None if is_waited_for else "create_task"
 
@@ -169,7 +169,7 @@ def is_task(definition: FunctionDefinition) -> bool:
 def is_kept(frame: Frame, node: ast.Call) -> bool:
     """Whether what a call makes becomes part of a list or dict, or has a name that is awaited with
     others."""
-    parent = frame.module.parents.get(id(node))
+    parent = frame.module.parents.get(node)
     if isinstance(parent, ast.Call):
         return last_name(parent.func) == "append"
     if isinstance(parent, ast.Assign) and frame.function is not None:
@@ -181,7 +181,7 @@ def is_kept(frame: Frame, node: ast.Call) -> bool:
 def is_listed(frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:
     """Whether what a call makes is written out with others in a list whose members are awaited
     together: `jobs = [Runner.run(a, x), Runner.run(b, x)]`, then `gather(*jobs)`."""
-    listing = frame.module.parents.get(id(node))
+    listing = frame.module.parents.get(node)
     return isinstance(listing, ast.List | ast.Tuple) and id(listing) in gathered_lists(function)
 
 
@@ -211,7 +211,7 @@ def gathered_names(function: FunctionDefinition) -> frozenset[str]:
 def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:
     """Whether what runs beside other things is waited for at once: `await to_thread(f, x)`, perhaps
     with a limit of time."""
-    parent = frame.module.parents.get(id(node))
+    parent = frame.module.parents.get(node)
     if isinstance(parent, ast.Call) and last_name(parent.func) in LIMITING:
-        parent = frame.module.parents.get(id(parent))
+        parent = frame.module.parents.get(parent)
     return way not in SEVERAL and isinstance(parent, ast.Await)

@@ -27,7 +27,7 @@ def loops_around(frame: Frame, node: ast.Call) -> list[LoopState]:
     return [one for one in frame.loops if one.node is None or not is_left_after(one.node, node)]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def is_left_after(loop: ast.AST, node: ast.AST) -> bool:
     """Whether a loop is left as soon as a node in it was run: by a `return`, a `raise` or a `break`
     that follows, where nothing before that goes on with the loop, nor handles an error."""

@@ -43,7 +43,7 @@ def is_started_beside(function: FunctionDefinition, node: ast.Call) -> bool:
     while isinstance(start, ast.Call | ast.keyword | ast.Starred):
         if id(start) in started_beside(function):
             return True
-        start = function.module.parents.get(id(start))
+        start = function.module.parents.get(start)
     return False
 
 
@@ -67,7 +67,7 @@ def started_beside(function: FunctionDefinition) -> frozenset[int]:
 def is_left_alone(function: FunctionDefinition, call: ast.Call) -> bool:
     """Whether a function starts something itself, and doesn't wait for it at once."""
     parents = function.module.parents
-    parent = parents.get(id(call))
+    parent = parents.get(call)
     if isinstance(parent, ast.Await) or (
         isinstance(parent, ast.Attribute) and parent.attr in WAITING
     ):
@@ -93,7 +93,7 @@ def is_in_a_set(function: FunctionDefinition, call: ast.Call) -> bool:
 
 
 def names_of(function: FunctionDefinition, call: ast.Call) -> frozenset[str]:
-    parent = function.module.parents.get(id(call))
+    parent = function.module.parents.get(call)
     targets = parent.targets if isinstance(parent, ast.Assign) else ()
     return frozenset(target.id for target in targets if isinstance(target, ast.Name))
 

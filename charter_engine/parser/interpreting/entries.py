@@ -326,7 +326,7 @@ class Entries:
             yield from [(box, True) for box in others]
 
 
-def names_next(call: ast.Call, parents: Mapping[int, ast.AST]) -> bool:
+def names_next(call: ast.Call, parents: Mapping[ast.AST, ast.AST]) -> bool:
     """Whether a function of a table says which of them is the next, as if they stood one after the
     other: `step = STEPS[step]()`."""
     key: ast.expr | None = None
@@ -335,9 +335,9 @@ def names_next(call: ast.Call, parents: Mapping[int, ast.AST]) -> bool:
             pass
         case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]):
             pass
-    parent = parents.get(id(call))
+    parent = parents.get(call)
     if isinstance(parent, ast.Await):
-        parent = parents.get(id(parent))
+        parent = parents.get(parent)
     if key is None or not isinstance(parent, ast.Assign):
         return False
     targets = (part for target in parent.targets for part in ast.walk(target))

@@ -322,7 +322,7 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
         name = output_name(module.parents, node) if is_model else None
         if name is not None:
             found.add(name)
-        elif is_model and isinstance(module.parents.get(id(node)), ast.Call):
+        elif is_model and isinstance(module.parents.get(node), ast.Call):
             found.add(last_name(node.func))
     return found - {""}
 

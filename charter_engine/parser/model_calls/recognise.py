@@ -41,7 +41,7 @@ class CallShape(Struct, frozen=True):
     positional: tuple[tuple[ast.expr, Value], ...]
     keywords: tuple[tuple[str, ast.expr, Value], ...]
     node: ast.Call
-    parents: dict[int, ast.AST]
+    parents: dict[ast.AST, ast.AST]
     held: Box | None = None
     verb: str = ""
 

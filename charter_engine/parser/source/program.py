@@ -372,7 +372,7 @@ class Program:
         if definition.name == "get":
             return False
         is_maker = not MAKING.isdisjoint(words_of(definition.name)[:1])
-        return is_maker and not names_called(definition).isdisjoint(self.agents)
+        return is_maker and not self.agents.isdisjoint(names_called(definition))
 
     def makes_agents(self, node: ast.AST) -> bool:
         """Whether objects that may ask a model are made in a node of the modules at hand, or by a

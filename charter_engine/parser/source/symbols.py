@@ -135,9 +135,9 @@ class Module:
     """One parsed file. `imports` maps local names to dotted names; `name` is its dotted name in its
     package.
 
-    `functions` and `classes` are kept by the identity of their nodes, as are the `parents` of
-    calls. `nodes` and `told` are kept as a function's are. `filled` are names of which functions
-    fill items, until it is known whose these are.
+    `functions` and `classes` are kept by the identity of their nodes, the `parents` of calls by
+    these themselves. `nodes` and `told` are kept as a function's are. `filled` are names of which
+    functions fill items, until it is known whose these are.
     """
 
     path: str
@@ -147,7 +147,7 @@ class Module:
     star_imports: list[str] = field(default_factory=list)
     functions: dict[int, FunctionDefinition] = field(default_factory=dict)
     classes: dict[int, ClassDefinition] = field(default_factory=dict)
-    parents: dict[int, ast.AST] = field(default_factory=dict)
+    parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
     calls: list[ast.Call] = field(default_factory=list)
     nodes: dict[type, list[Any]] = field(default_factory=dict)
     told: dict[object, object] = field(default_factory=dict)
@@ -177,7 +177,7 @@ def index_module(path: str, name: str, tree: ast.Module) -> Module:
                 pending.append(scope_of(child, prefix, module, owner, outer))
                 continue
             if kind in PLACED:
-                module.parents[id(child)] = node
+                module.parents[child] = node
             if kind in TOLD:
                 tell(child, module, outer)
             elif kind in INDEXED:
@@ -309,7 +309,7 @@ def keep_for_app(kept_in: ast.expr, function: FunctionDefinition | None) -> None
 
 def note_filled(node: ast.Subscript, module: Module, function: FunctionDefinition | None) -> None:
     """Keep that a function puts what may be an object under a key: `talks[user] = Talk()`."""
-    parent = module.parents[id(node)]
+    parent = module.parents[node]
     made = parent.value if isinstance(parent, ast.Assign) else None
     is_given = (
         isinstance(made, ast.Name) and function is not None and made.id in function.parameters

@@ -44,13 +44,13 @@ def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str,
     return []
 
 
-def used_by(parents: dict[int, ast.AST], node: ast.expr) -> ast.AST | None:
+def used_by(parents: dict[ast.AST, ast.AST], node: ast.expr) -> ast.AST | None:
     """What a call, awaited or not, stands in; None where that isn't kept."""
-    parent = parents.get(id(node))
-    return parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
+    parent = parents.get(node)
+    return parents.get(parent) if isinstance(parent, ast.Await) else parent
 
 
-def use_of(parents: dict[int, ast.AST], node: ast.Call) -> str:
+def use_of(parents: dict[ast.AST, ast.AST], node: ast.Call) -> str:
     """A word for what becomes of a call's result: the name it is assigned to, or the attribute
     taken of it."""
     name = output_name(parents, node)
@@ -66,12 +66,12 @@ def use_of(parents: dict[int, ast.AST], node: ast.Call) -> str:
     return "output" if isinstance(parent, ast.Return) else ""
 
 
-def output_name(parents: dict[int, ast.AST], node: ast.AST) -> str | None:
+def output_name(parents: dict[ast.AST, ast.AST], node: ast.AST) -> str | None:
     """The name a call's result is assigned to, looked through awaits, attributes, subscripts,
     comprehensions and `gather`, whose results are assigned by their places."""
     place: int | None = None
     for _ in range(8):
-        parent = parents.get(id(node))
+        parent = parents.get(node)
         if isinstance(parent, ast.Assign):
             return first_name(_at_place(parent.targets[0], place))
         if isinstance(parent, ast.AnnAssign | ast.NamedExpr | ast.AugAssign):

@@ -199,7 +199,7 @@ def taken_by(definition: FunctionDefinition) -> set[str] | None:
 
 def given_by(definition: FunctionDefinition) -> set[str]:
     """What a handler leads to by: its own name, the kinds it makes, the words it returns."""
-    made = names_called(definition)
+    made = set(names_called(definition))
     words = {
         part.value
         for node in ast.walk(definition.node)
