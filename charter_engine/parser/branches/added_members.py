@@ -22,7 +22,8 @@ class Absent(NamedTuple):
 class AddedOnWays:
     """What the ways through a function add, as they are run one after another from the same place.
 
-    `left` are the members of ways that left the function.
+    `left` are the members of ways that left the function, `turned` of those that left the turn of
+    a loop.
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -30,20 +31,21 @@ class AddedOnWays:
         self.begun = len(memory.added)
         self.absent: list[Absent] = []
         self.left: list[Absent] = []
+        self.turned: list[Absent] = []
 
-    def end(self, *, goes_on: bool, is_last: bool) -> None:
-        """End a way. `goes_on`: what follows the ways can be reached by it; `is_last`: nothing is
-        run on the ways after it."""
+    def end(self, *, goes_on: bool, turns: bool, is_last: bool) -> None:
+        """End a way. `goes_on`: what follows the ways can be reached by it; `turns`: the next turn
+        of a loop, or what follows that, can; `is_last`: nothing is run on the ways after it."""
         if not goes_on:
-            self.left += take_out(self.memory, self.begun)
+            gone = self.turned if turns else self.left
+            gone += take_out(self.memory, self.begun)
         elif not is_last:
             self.absent += take_out(self.memory, self.begun)
         self.begun = len(self.memory.added)
 
-    def end_all(self) -> list[Absent]:
-        """Go on with what the ways have added that did not leave; returns what the others have."""
+    def end_all(self) -> None:
+        """Go on with what the ways have added that did not leave."""
         put_back(self.memory, self.absent)
-        return self.left
 
 
 def take_out(memory: Memory, since: int) -> list[Absent]:
@@ -65,3 +67,17 @@ def put_back(memory: Memory, absent: list[Absent]) -> None:
         box.items.insert(number, member)
     memory.changes += bool(absent)
     absent.clear()
+
+
+def note_absent(absent: list[Absent], left: list[Absent]) -> None:
+    """Note members of ways that left the function, each once, however often a loop went there."""
+    absent += [one for one in left if not any(is_same(one, other) for other in absent)]
+
+
+def is_same(one: Absent, other: Absent) -> bool:
+    """Whether two members were added to a list in the same place, of the same answers."""
+    return (
+        one.box is other.box
+        and one.member.place == other.member.place
+        and one.member.value.all_origins() == other.member.value.all_origins()
+    )

@@ -35,6 +35,7 @@ class LoopState(Struct, eq=False):
     member: int = 0
     apart: int | None = None
     exits: list[dict[str, Value]] = field(default_factory=list)
+    absent: list[Absent] = field(default_factory=list)
     taken: list[tuple[Value, Value]] = field(default_factory=list)
 
 

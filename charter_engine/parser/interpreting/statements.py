@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.branches.absence import HANDLED
-from charter_engine.parser.branches.added_members import AddedOnWays, put_back
+from charter_engine.parser.branches.added_members import AddedOnWays, note_absent, put_back
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.branches.class_tests import told_by_class, told_by_shape
 from charter_engine.parser.branches.flags import truth_of
@@ -224,6 +224,7 @@ class StatementWalker:
         `known` is what else holds in each of them alone."""
         before, after = frame.names, None
         ways, added = Ways(self.findings.outputs, frame.elsewhere), AddedOnWays(self.memory)
+        exits = frame.loops[-1].exits if frame.loops else []
         last = max((number for number, (_, body) in enumerate(branches) if body), default=0)
         for number, (condition, body) in enumerate(branches):
             frame.names = before | known[number] if known else dict(before)
@@ -232,9 +233,10 @@ class StatementWalker:
             frame.elsewhere = ways.on_the_next()
             if condition is not None:
                 frame.conditions.append(condition)
+            turned = len(exits)
             alive = self.execute(frame, body)
             ways.end(alive)
-            added.end(goes_on=alive, is_last=number >= last)
+            added.end(goes_on=alive, turns=len(exits) > turned, is_last=number >= last)
             if condition is not None:
                 frame.conditions.pop()
             if alive and after is not None and told is not None:
@@ -244,7 +246,10 @@ class StatementWalker:
                 after = frame.names if after is None else join_names(after, frame.names)
         frame.names = after if after is not None else before
         frame.elsewhere = ways.on_what_follows()
-        frame.absent += added.end_all()
+        added.end_all()
+        note_absent(frame.absent, added.left)
+        if frame.loops:
+            frame.loops[-1].absent += added.turned
         return after is not None
 
     def matched(self, frame: Frame, node: ast.Match) -> bool:
@@ -471,10 +476,9 @@ class StatementWalker:
     def turn(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, loop: LoopState) -> bool:
         """Run a body once. Whether another turn, or what follows the loop, can be reached."""
         elsewhere = frame.elsewhere
-        absent, frame.absent = frame.absent, []
         alive = self.execute(frame, node.body)
-        put_back(self.memory, frame.absent)
-        frame.elsewhere, frame.absent = elsewhere, absent
+        put_back(self.memory, loop.absent)
+        frame.elsewhere = elsewhere
         widen(loop, frame.names)
         for names in loop.exits:
             widen(loop, names)

@@ -115,3 +115,20 @@ def work(poem, story):
 """
     said = [[segment.name for segment in call.segments] for call in compiled(source).calls]
     assert said == [["poem"], ["story"]]
+
+
+def test_what_a_loop_adds_before_it_leaves_the_function_reaches_nothing_that_follows() -> None:
+    source = """
+    NOTES = []
+
+    def work(tasks):
+        for task in tasks:
+            if task.is_last:
+                NOTES.append(ask(f"Sum this task up in a few words: {task}"))
+                return None
+        return write()
+
+    def write():
+        return ask(f"Write a report of these in your own words: {NOTES}")
+    """
+    assert flows(source) == {"work > write, later"}
