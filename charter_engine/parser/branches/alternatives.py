@@ -26,7 +26,8 @@ class OutputLog:
     """The outputs made since an analysis started from a function or a module, in order; of each
     when it was made first and last, and its `sites`. `earlier` are the sites whose outputs a
     function that is started from finds there of an earlier turn alone; so it does those of the
-    calls `left` by what a server runs, but for the sites `in_turn`."""
+    calls `left` by what a server runs, but for the sites `in_turn`. `at_events` are those made
+    where a page answers an event of its user's: another event has none of them in its run."""
 
     made: list[Chain] = field(default_factory=list)
     first: dict[Chain, int] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class OutputLog:
     earlier: frozenset[tuple[int, ...]] = frozenset()
     left: AbstractSet[int] = frozenset()
     in_turn: AbstractSet[tuple[int, ...]] = frozenset()
+    at_events: set[Chain] = field(default_factory=set)
 
     def begin(
         self,
@@ -91,15 +93,17 @@ class Ways:
         self.start = self.begun = len(log.made)
         self.on_those_that_go_on: set[Chain] = set()
 
-    def on_the_next(self) -> Elsewhere:
-        """What was not made on the way that begins here."""
+    def on_the_next(self, *, is_at_event: bool = False) -> Elsewhere:
+        """What was not made on the way that begins here; `is_at_event`: a page goes it where it
+        answers an event."""
         self.begun = len(self.log.made)
-        if self.begun == self.start:
-            return self.before
-        return self.with_others(self.log.new_since(self.start))
+        others = self.log.new_since(self.start) if self.begun > self.start else set[Chain]()
+        return self.with_others(others | self.log.at_events if is_at_event else others)
 
-    def end(self, goes_on: bool) -> None:
+    def end(self, goes_on: bool, *, is_at_event: bool = False) -> None:
         """End a way; `goes_on`: what follows the ways can be reached by it."""
+        if is_at_event:
+            self.log.at_events |= self.log.new_since(self.begun)
         if goes_on and self.begun < len(self.log.made):
             self.on_those_that_go_on.update(self.log.made[self.begun :])
 

@@ -16,6 +16,7 @@ from charter_engine.parser.branches.flags import truth_of
 from charter_engine.parser.branches.given_ways import is_nothing
 from charter_engine.parser.branches.machines import is_machine
 from charter_engine.parser.branches.narrowing import Narrowed, narrowed, widen
+from charter_engine.parser.branches.pages import ends_page, is_at_event
 from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
 from charter_engine.parser.interpreting.frames import Frame, LoopState
@@ -125,7 +126,7 @@ class StatementWalker:
 
     def expression(self, frame: Frame, node: ast.Expr) -> bool:
         self.evaluator.run(frame, node.value)
-        return True
+        return not ends_page(frame, node.value)
 
     def branch(self, frame: Frame, node: ast.If) -> bool:
         self.evaluator.run(frame, node.test)
@@ -230,12 +231,13 @@ class StatementWalker:
             frame.names = before | known[number] if known else dict(before)
             if told is not None:
                 frame.names[told.name] = told.ways[number]
-            frame.elsewhere = ways.on_the_next()
+            answers = number == 0 and is_at_event(frame, condition)
+            frame.elsewhere = ways.on_the_next(is_at_event=answers)
             if condition is not None:
                 frame.conditions.append(condition)
             turned = len(exits)
             alive = self.execute(frame, body)
-            ways.end(alive)
+            ways.end(alive, is_at_event=answers)
             added.end(goes_on=alive, turns=len(exits) > turned, is_last=number >= last)
             if condition is not None:
                 frame.conditions.pop()

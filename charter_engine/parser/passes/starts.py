@@ -81,8 +81,10 @@ class Starts:
         self.fruitless: dict[str, int] = {}
 
     def begin_round(self) -> None:
-        """Let the top levels of a package share what steps they have in a pass."""
+        """Let the top levels of a package share what steps they have in a pass, and no page have
+        answered an event in it yet."""
         self.left_for_modules = STEPS_OF_MODULES
+        self.findings.outputs.at_events.clear()
         self.evaluator.follower.lambdas.clear()
 
     def expect(self, functions: int) -> None:
