@@ -82,6 +82,9 @@ QUERY_HOLDERS = frozenset(("objects", "query"))
 
 SESSIONS = DATABASES | {"session"}
 
+CURSORS = frozenset(("find", "aggregate"))
+"""Methods of a collection of MongoDB's that give a query of it."""
+
 WRITING = frozenset("create insert upsert add bulk update save".split())
 """First words of a query's methods that hand back what they are given."""
 
@@ -264,10 +267,12 @@ def queried(shape: CallShape) -> Value | None:
 
 def is_of_query(shape: CallShape) -> bool:
     """Whether a method belongs to a query of a database, of which what it is given becomes no part
-    of what is found: `Product.objects.filter(name=name)`, `session.query(Product)`."""
+    of what is found: `Product.objects.filter(name=name)`, `session.query(Product)`,
+    `collection.find(…).sort(…)`."""
     holder = shape.path[-2] if len(shape.path) > 1 else ""
     is_of_class = holder in QUERY_HOLDERS and shape.path[-3:-2] and shape.path[-3][:1].isupper()
     begins = shape.verb == "query" and not SESSIONS.isdisjoint(words_of(holder))
+    begins = begins or (shape.verb in CURSORS and asks_database(shape))
     if not (DATABASE_QUERY in shape.receiver or begins or is_of_class):
         return False
     return WRITING.isdisjoint(words_of(shape.verb))

@@ -694,6 +694,7 @@ def test_what_a_thread_looks_up_is_not_made_of_what_it_is_given() -> None:
         "Note.query.filter_by(title=query).all()",
         "db.query(Note).filter(Note.title.contains(query)).one_or_none()",
         "self.session.query(Note).join(Tag).where(Tag.name.like(query)).all()",
+        "list(self.collection.find({'tag': query}).sort(query).limit(query))",
     ],
 )
 def test_rows_that_a_query_finds_are_not_made_of_what_it_is_given(found: str) -> None:
