@@ -99,7 +99,10 @@ class ObjectMaker:
         )
         if is_record and fields:
             fields = self.defaults_of(frame, kind.definition) | fields
-        box = Box("object", fields=fields, depth=frame.certainty) if fields else None
+        is_dict = any(one.is_typed_dict for one in self.program.lineage(kind.definition))
+        form: Literal["dict", "object"] = "dict" if is_dict else "object"
+        is_held = is_dict or bool(fields)
+        box = Box(form, fields=fields, depth=frame.certainty) if is_held else None
         if is_told and self.findings.are_judged:
             return replace(instance, box=box, origins=NOTHING)
         return replace(instance, box=box)

@@ -125,6 +125,11 @@ class ClassDefinition:
         )
 
     @property
+    def is_typed_dict(self) -> bool:
+        """Whether a class says what dicts hold, of which none is an object of it."""
+        return any(base.rpartition(".")[2] == "TypedDict" for base in self.bases)
+
+    @property
     def is_enum(self) -> bool:
         """Whether a class names the members that it has, once and for all."""
         return any(base.rpartition(".")[2] in ENUMS for base in self.bases)

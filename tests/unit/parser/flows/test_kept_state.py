@@ -616,3 +616,29 @@ def start(user):
 )
 def test_what_one_function_begins_is_what_another_one_goes_on_with(made: str) -> None:
     assert "chat > chat, later" in flows(BEGUN.replace("MADE", made))
+
+
+NOTES = """
+from typing import TypedDict
+
+class Notes(TypedDict):
+    plan: str
+
+notes = Notes()
+
+def plan(topic):
+    notes["plan"] = ask(f"Plan {topic}.")
+
+def write():
+    return ask(f"Write {notes['plan']}.")
+"""
+
+
+def test_a_typed_dict_that_a_module_makes_keeps_what_functions_put_there() -> None:
+    both = """
+def run(topic):
+    plan(topic)
+    return write()
+"""
+    assert flows(NOTES + both) == {"plan > write"}
+    assert flows(NOTES) == {"plan > write, later"}
