@@ -232,6 +232,7 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
             rest |= value.box.fields if value.box is not None else {}
             other = value if value.box is None else value.box.rest
             unnamed |= other.all_origins() if other is not None else NOTHING
+            unnamed |= value.origins
         elif name in definition.parameters:
             names[name] = value
         else:

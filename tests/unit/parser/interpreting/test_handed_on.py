@@ -438,6 +438,21 @@ def test_arguments_that_a_model_wrote_reach_the_parameters_of_a_tool() -> None:
         """) == {"main > summarize"}
 
 
+def test_arguments_reach_a_tool_that_stand_beside_fields_of_the_program() -> None:
+    assert flows("""
+        import json
+
+        def tell(topic):
+            return ask(f"Tell a tale of {topic}.")
+
+        def main(text):
+            wanted = json.loads(ask(f"Choose what to tell of. {text}"))
+            wanted["text"] = text
+            given = wanted.get("given", {})
+            print(tell(**given))
+        """) == {"main > tell"}
+
+
 @pytest.mark.parametrize("take", ["STEPS[step]()", "STEPS.get(step)()"])
 def test_a_loop_takes_one_function_of_a_table_after_another(take: str) -> None:
     found = flows(f"""
