@@ -166,7 +166,9 @@ class Findings:
     nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
     something else, `leading` those that were followed to a model. `reached_from` are the sites by
     the functions in their `starts`, `taken` those whose answers a routine takes out of queues;
-    `handed_out` are calls, by the identity of their nodes, that give what others were answered.
+    `handed_out` are calls, by the identity of their nodes, that give what others were answered,
+    `of_others` those that ask a model for something other than text, `of_texts` those that name
+    one that tells texts.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -194,6 +196,8 @@ class Findings:
     leading: set[int] = field(default_factory=set)
     reached_from: dict[str, set[int]] = field(default_factory=dict)
     handed_out: set[int] = field(default_factory=set)
+    of_others: set[int] = field(default_factory=set)
+    of_texts: set[int] = field(default_factory=set)
     taken: dict[FunctionDefinition, set[int]] = field(default_factory=dict)
 
     def reach_from(self, start: str, site: Site) -> None:
@@ -202,15 +206,18 @@ class Findings:
         self.reached_from.setdefault(start, set()).add(site.number)
 
     def take_back(self) -> None:
-        """Drop the guesses that turned out to be no calls, and that nothing at hand leads from."""
+        """Drop the guesses that turned out to be no calls, and what was only asked for something
+        other than text once its model was known, where nothing at hand leads from them."""
         sites = self.sites.values()
         used = {source for site in sites for source, _ in site.edges}
         used |= {number for site in sites for number in site.via}
         used |= {answer.site for site in sites for answer in site.heard}
         fillings = (filled for site in sites for filled in site.fillings.values())
         used |= {number for filled in fillings for number, _ in filled.values()}
-        for number in self.guessed - used:
-            if id(self.sites[number].node) in self.disproved:
+        no_texts = self.of_others - self.of_texts
+        others = {number for number, site in self.sites.items() if id(site.node) in no_texts}
+        for number in (self.guessed | others) - used:
+            if number in others or id(self.sites[number].node) in self.disproved:
                 del self.sites[number]
 
     def hides_asking(self, node: ast.Call, function: FunctionDefinition) -> bool:

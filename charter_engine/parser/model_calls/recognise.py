@@ -112,7 +112,8 @@ def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
             family = catalogue.family_of_function(kind.dotted)
             if family is None or (family.url and not posts_to(shape, family)):
                 continue
-            if family.other_models and not asks_for_text(shape, family):
+            is_server = bool(family.other_models) and not family.url
+            if is_server and not asks_for_text(shape, family):
                 continue
             return Recognition(family, f"{kind.dotted} is a function of the family {family.name}")
         if isinstance(kind, Member):
@@ -205,13 +206,28 @@ def asks_for_other(shape: CallShape, family: Family) -> bool:
     the name of the model or by what that is given."""
     if not family.other_models:
         return False
-    named = [value for name, _, value in shape.keywords if name in MODELS]
-    named += [value for _, value in shape.positional[:1]]
+    fields = body_of(shape, family)
+    named = models_named(shape, fields) + [value for _, value in shape.positional[:1]]
     if any(re.search(family.other_models, written_in(value)) for value in named):
         return True
+    return "messages" not in fields and not fields.keys().isdisjoint(family.other_inputs)
+
+
+def tells_model(shape: CallShape, family: Family) -> bool:
+    """Whether a name of the model stands in a call."""
+    return any(map(written_in, models_named(shape, body_of(shape, family))))
+
+
+def body_of(shape: CallShape, family: Family) -> dict[str, Value]:
+    """The fields of what a call gives a model."""
     given = (value for name, _, value in shape.keywords if name in family.prompt)
-    fields = {name for value in given for name in fields_within(value)}
-    return not fields.isdisjoint(family.other_inputs) and "messages" not in fields
+    return {name: held for value in given for name, held in fields_within(value).items()}
+
+
+def models_named(shape: CallShape, fields: dict[str, Value]) -> list[Value]:
+    """What a call, or the body of its request, names its model by."""
+    named = [value for name, _, value in shape.keywords if name in MODELS]
+    return named + [value for name, value in fields.items() if name in MODELS]
 
 
 def asks_for_text(shape: CallShape, family: Family) -> bool:

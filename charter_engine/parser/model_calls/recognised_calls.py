@@ -55,6 +55,11 @@ class CallRecogniser:
         if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
             return None
         if asks_for_picture(shape) or recognise.asks_for_other(shape, found.family):
+            self.findings.of_others.add(id(node))
+            return None
+        if recognise.tells_model(shape, found.family):
+            self.findings.of_texts.add(id(node))
+        elif id(node) in self.findings.of_others:
             return None
         is_open = bool(found.family.url) and recognise.is_open_request(shape, found.family)
         if shape.verb in POSTING and tests_own_server(frame, shape):

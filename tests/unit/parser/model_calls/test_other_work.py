@@ -283,3 +283,40 @@ def test_a_test_that_posts_to_a_path_alone_asks_the_server_that_it_tests(
 ) -> None:
     file = compiled(SERVED.replace("FUNCTION", function).replace("ADDRESS", address))
     assert len(file.calls) == calls
+
+
+PAINTER = """
+    import os
+    import requests
+
+    class Painter:
+        def __init__(self):
+            self.url = "https://api.some.ai/v1/chat/completions"
+            self.model = os.getenv("PAINTER", "gemini-2.5-flash-image-preview")
+
+        def generate_image(self, prompt):
+            body = {"model": self.model, "messages": [{"role": "user", "content": prompt}]}
+            return requests.post(self.url, json=body).json()
+    """
+
+
+def test_a_body_that_names_a_model_of_pictures_is_no_call() -> None:
+    assert compiled(PAINTER).calls == ()
+    assert lines(compiled(PAINTER.replace("flash-image-preview", "flash"))) == [12]
+
+
+@pytest.mark.parametrize(("model", "calls"), [("gemini-2.5-flash-image", 0), ("gemini-2.5", 1)])
+def test_a_model_that_is_known_later_may_be_one_of_pictures(model: str, calls: int) -> None:
+    file = compiled(
+        f"""
+        import requests
+
+        def made(body):
+            return requests.post("https://api.some.ai/v1/chat/completions", json=body).json()
+
+        def main(kept):
+            kept.body = {{"messages": kept.messages, "model": "{model}"}}
+            print(made(kept.body))
+        """
+    )
+    assert len([call for call in file.calls if call.kind == "sdk"]) == calls
