@@ -37,6 +37,10 @@ DUMPING = frozenset(("dump", "safe_dump", "print"))
 """Functions that write what they are given into a file that they are given."""
 
 STORE = Kind("store")
+
+KEY = "key "
+"""What stands before the keys of stores among the names of files."""
+
 KEEPING = frozenset("set setex setnx hset rpush lpush".split())
 FETCHING = frozenset("get getex getdel hget hgetall lrange lindex lpop rpop".split())
 """Methods of a key-value store, whose first argument is the key."""
@@ -177,9 +181,11 @@ class WrittenFiles:
         )
 
     def written_under(self, path: str) -> Iterator[Written]:
-        """What was written into the files that a path may lead to."""
+        """What was written into the files that a path may lead to, or under a key of a store."""
         name = PurePath(path).name
         for known, written in self.written.items():
+            if known.startswith(KEY) != name.startswith(KEY):
+                continue
             if known == name:
                 yield from (one for one in written if is_one_file(one.path, path))
             elif fits(known, name) or (tells_names(name) and fits(name, known)):
@@ -236,7 +242,7 @@ def key_in(shape: CallShape) -> str:
     name = name_of(replace(key, types=NO_TYPES))
     if not name and shape.verb in TELLING and isinstance(key.source, ast.Name):
         name = f"?{key.source.id}"
-    return f"key {name.replace('/', ':')}" if name else ""
+    return KEY + name.replace("/", ":") if name else ""
 
 
 NO_TYPES: frozenset[Type] = frozenset()

@@ -367,3 +367,26 @@ def test_of_a_record_under_keys_that_a_model_chose_these_alone_are_its_answer(
 ) -> None:
     calls = {call.function: call for call in compiled(ASK + KEYED.replace("READ", read)).calls}
     assert bool(calls["write"].depends_on) is reaches
+
+
+def test_what_is_written_under_an_open_name_is_no_key_of_a_store() -> None:
+    source = """
+        import os
+        import redis
+
+        store = redis.Redis()
+
+        def plan(topic):
+            name, text = ask(f"Plan {topic}").split()
+            with open(os.path.join("/srv/made", f"{name}"), "w") as file:
+                file.write(text)
+
+        def work():
+            print(ask(f"Do {READ} now"))
+
+        def main(topic):
+            plan(topic)
+            work()
+        """
+    assert flows(source.replace("READ", "store.get('notes')")) == set()
+    assert flows(source.replace("READ", "open('/srv/made/notes.md').read()")) == {"plan > work"}
