@@ -30,7 +30,7 @@ from charter_engine.parser.source.reading import ReadSource, Unreadable, read_so
 from charter_engine.parser.source.symbols import Module, index_module
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 67
+COMPILER_VERSION = 68
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
