@@ -21,7 +21,7 @@ MOST_STEPS = 4
 """Assumed: names and functions between what keeps a conversation and where it is asked."""
 
 
-class Holder(NamedTuple):
+class LastingHolder(NamedTuple):
     """A name of a module, or an attribute of an object of `owner`."""
 
     name: str
@@ -30,7 +30,7 @@ class Holder(NamedTuple):
 
 def lasting_holder(
     node: ast.expr, function: FunctionDefinition | None, module: Module, steps: int = MOST_STEPS
-) -> Holder | None:
+) -> LastingHolder | None:
     """What holds a conversation for longer than a function runs (`chat` of a module, `self.chat`),
     or holds it under a key (`chats[user]`), also where a function hands it out (`get_chat(user)`);
     None where nothing does."""
@@ -40,11 +40,11 @@ def lasting_holder(
     match node:
         case ast.Name(id=name):
             if is_held_by_module(name, function, module):
-                return Holder(name)
+                return LastingHolder(name)
             parts = assigned_in(function).get(name, []) if function is not None else []
         case ast.Attribute(value=ast.Name(id=name), attr=attribute):
             owner = owner_of(name, function)
-            return Holder(attribute, owner) if owner is not None else None
+            return LastingHolder(attribute, owner) if owner is not None else None
         case ast.Subscript(value=ast.Name() | ast.Attribute() as holder):
             parts = [holder]
         case ast.Call(func=called):
@@ -62,7 +62,7 @@ def lasting_holder(
 
 def first_held(
     parts: list[ast.expr], function: FunctionDefinition | None, module: Module, steps: int
-) -> Holder | None:
+) -> LastingHolder | None:
     found = (lasting_holder(part, function, module, steps - 1) for part in parts)
     return next(filter(None, found), None)
 
@@ -74,7 +74,7 @@ def is_look_up(called: ast.expr) -> TypeGuard[ast.Attribute]:
 
 def handed_out(
     called: ast.expr, function: FunctionDefinition | None, module: Module, steps: int
-) -> Holder | None:
+) -> LastingHolder | None:
     """What holds that which a function of the module hands out, or a method of the same object."""
     owner = None
     match called:

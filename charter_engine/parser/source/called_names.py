@@ -7,14 +7,14 @@ from collections.abc import Set as AbstractSet
 
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.source.syntax import last_name
-from charter_engine.parser.source.told_once import told_once
 
 
-@told_once
 def names_called(scope: FunctionDefinition | Module) -> tuple[str, ...]:
     """The last names of what a function, with those that stand in it, or a module calls, each once:
-    a set would take six times the memory."""
-    return tuple(dict.fromkeys([last_name(call.func) for call in scope.calls]))
+    a set would take six times the memory. Every function is asked for them."""
+    if scope.called is None:
+        scope.called = tuple(dict.fromkeys([last_name(call.func) for call in scope.calls]))
+    return scope.called
 
 
 def calls_named(scope: FunctionDefinition | Module, names: AbstractSet[str]) -> list[ast.Call]:

@@ -61,7 +61,7 @@ class FunctionDefinition:
     its module; `is_abstract` whether its body only declares. `kept_from_around` are parameters that
     keep what a name around the function holds where it is defined. `node_name` is the name by which
     state graphs know it, `own_name` what a method calls its object; empty for any other function.
-    `told` is kept by `told_once`.
+    `told` is kept by `told_once`, `called` by `names_called`.
     """
 
     node: FunctionNode
@@ -86,6 +86,7 @@ class FunctionDefinition:
     own_name: str = field(init=False)
     nodes: dict[type, list[Any]] = field(default_factory=dict)
     told: dict[object, object] = field(default_factory=dict)
+    called: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         self.node_name = self.node_name or self.name
@@ -141,8 +142,8 @@ class Module:
     package.
 
     `functions` and `classes` are kept by the identity of their nodes, the `parents` of calls by
-    these themselves. `nodes` and `told` are kept as a function's are. `filled` are names of which
-    functions fill items, until it is known whose these are.
+    these themselves. `nodes`, `told` and `called` are kept as a function's are. `filled` are names
+    of which functions fill items, until it is known whose these are.
     """
 
     path: str
@@ -156,6 +157,7 @@ class Module:
     calls: list[ast.Call] = field(default_factory=list)
     nodes: dict[type, list[Any]] = field(default_factory=dict)
     told: dict[object, object] = field(default_factory=dict)
+    called: tuple[str, ...] | None = None
     filled: list[tuple[FunctionDefinition, str]] = field(default_factory=list)
 
     @property
