@@ -294,7 +294,7 @@ class WrapperSearch:
             inside = definition.module.functions.values() if askers else ()
             for one in inside:
                 given = askers if one is definition else NOTHING_GIVEN
-                called = names_called(one) & askers.keys()
+                called = plain_names_called(one) & askers.keys()
                 if (one is not definition and one.outer is not definition) or not called:
                     continue
                 if one not in found:
@@ -384,7 +384,7 @@ def prepares(definition: FunctionDefinition) -> bool:
     return definition.name == "__init__" or definition.sets_session
 
 
-def names_called(definition: FunctionDefinition) -> set[str]:
+def plain_names_called(definition: FunctionDefinition) -> set[str]:
     """The names that a function calls: `ask(text)`, but for what it decorates."""
     return {
         one.func.id

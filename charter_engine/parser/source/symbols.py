@@ -330,7 +330,7 @@ def note_fillers(module: Module) -> None:
     """Note which functions keep something for others in a dict of their module."""
     held = names_given_in(module.tree.body) if module.filled else frozenset()
     for function, name in module.filled:
-        is_local = name in function.parameters or name in names_given_in(walk(function.node))
+        is_local = name in function.parameters or name in names_given_in(assignments_in(function))
         if name in held and not is_local:
             note_store(function)
             function.sets_session = True
